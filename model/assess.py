@@ -1,0 +1,1 @@
+"""The one question everybody asks: `assess(snapshot)`."""
