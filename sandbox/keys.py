@@ -1,0 +1,57 @@
+"""The EHR's signing keys: RS256 for id_tokens, ES384 for CDS Hooks calls, published in one JWKS."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import ECKey, RSAKey
+
+_FILE_NAME = "signing-keys.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """Private keys, parsed once."""
+
+    id_token: RSAKey
+    cds_hooks: ECKey
+
+    def public_jwks(self) -> dict[str, Any]:
+        """Public members only."""
+        return {"keys": [dict(key.as_dict(private=False)) for key in (self.id_token, self.cds_hooks)]}
+
+
+def make_keys() -> SigningKeys:
+    rsa = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, private=True, auto_kid=True)
+    ec = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, private=True, auto_kid=True)
+    return SigningKeys(rsa, ec)
+
+
+def load_or_make_keys(state_dir: Path | None) -> SigningKeys:
+    """Keys that survive a restart when there is a place to keep them (readable by the owner only)."""
+    if state_dir is None:
+        return make_keys()
+    path = state_dir / _FILE_NAME
+    if path.exists():
+        kept = json.loads(path.read_text("utf-8"))
+        return SigningKeys(RSAKey.import_key(kept["id_token"]), ECKey.import_key(kept["cds_hooks"]))
+    keys = make_keys()
+    write_private(
+        path,
+        json.dumps(
+            {"id_token": keys.id_token.as_dict(private=True), "cds_hooks": keys.cds_hooks.as_dict(private=True)}
+        ),
+    )
+    return keys
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -1,0 +1,46 @@
+"""What the parts of the embedded EHR share, put together once by the factory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sandbox.authorization_assertions import ClientKeys
+from sandbox.clients import Clients
+from sandbox.keys import SigningKeys
+from sandbox.launches import LaunchContexts, PendingAuthorizations
+from sandbox.settings import SandboxSettings
+from sandbox.tokens import TokenStore
+
+SHORT_TOKEN_LIFE = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Switches:
+    """What the person at the EHR page can change while it runs. Single attributes, read and set whole."""
+
+    short_tokens: bool = False
+    long_token_text: bool = False
+    need_patient_banner: bool = True
+    faults: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EhrServices:
+    """Shared state of one EHR process."""
+
+    settings: SandboxSettings
+    clients: Clients
+    client_keys: ClientKeys
+    keys: SigningKeys
+    tokens: TokenStore
+    launches: LaunchContexts
+    pending: PendingAuthorizations
+    clock: Callable[[], datetime]
+    switches: Switches = field(default_factory=Switches)
+
+    def access_token_life(self) -> timedelta:
+        if self.switches.short_tokens:
+            return SHORT_TOKEN_LIFE
+        return timedelta(seconds=self.settings.access_token_seconds)

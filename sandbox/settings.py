@@ -1,0 +1,83 @@
+"""Settings of the embedded EHR, from arguments or from the environment (`SANDBOX_*`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+AuthMethod = Literal["private_key_jwt", "client_secret_basic", "none"]
+
+DEFAULT_SCOPES = (
+    "openid fhirUser profile launch launch/patient launch/encounter online_access offline_access "
+    "patient/*.cruds user/*.cruds"
+)
+
+
+def _without_trailing_slash(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must be an http or https URL")
+    return url.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_without_trailing_slash)]
+
+
+class ClientRegistration(BaseModel):
+    """One app registered with the EHR. Redirect URIs are compared character by character."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: str = Field(min_length=1)
+    name: str = ""
+    auth_method: AuthMethod
+    redirect_uris: tuple[str, ...] = ()
+    launch_url: str | None = None
+    scopes: str = DEFAULT_SCOPES
+    client_secret: SecretStr | None = None
+    jwks_uri: str | None = None
+    jwks: dict[str, Any] | None = None
+    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
+
+    @model_validator(mode="after")
+    def _has_its_credential(self) -> ClientRegistration:
+        if self.auth_method == "private_key_jwt" and not (self.jwks_uri or self.jwks):
+            raise ValueError("private_key_jwt needs jwks_uri or jwks")
+        if self.auth_method == "client_secret_basic" and self.client_secret is None:
+            raise ValueError("client_secret_basic needs client_secret")
+        return self
+
+
+class SandboxSettings(BaseSettings):
+    """Where the EHR and the app are, and how the authorization server behaves."""
+
+    model_config = SettingsConfigDict(env_prefix="SANDBOX_", frozen=True, extra="ignore")
+
+    base_url: Url = "http://127.0.0.1:9090"
+    app_url: Url = "http://127.0.0.1:8080"
+    patients_path: Path | None = None
+    state_dir: Path | None = None
+    """Where signing keys and the demo secret are kept between starts; in memory only when not set."""
+    basic_client_secret: SecretStr | None = None
+    extra_clients: tuple[ClientRegistration, ...] = ()
+    access_token_seconds: int = Field(default=3600, ge=1, le=86_400)
+    tenant: str | None = None
+
+    @property
+    def fhir_base(self) -> str:
+        """The FHIR base: `iss` of launches, id_tokens and CDS Hooks calls, and the only `aud` accepted."""
+        return f"{self.base_url}/fhir"
+
+    @property
+    def authorize_endpoint(self) -> str:
+        return f"{self.base_url}/auth/authorize"
+
+    @property
+    def token_endpoint(self) -> str:
+        return f"{self.base_url}/auth/token"
+
+    @property
+    def jwks_uri(self) -> str:
+        return f"{self.fhir_base}/.well-known/jwks.json"
