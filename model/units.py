@@ -1,0 +1,118 @@
+"""Units at the border of the clinical core: one frozen table from (analyte, unit) to the canonical unit.
+
+A unit counts only if `model.unit_tables` lists it for that analyte: UCUM codes exactly as UCUM spells them
+when the sender says it speaks UCUM, otherwise an allow-list of spellings. Nothing is inferred from a value's
+size: a value no patient can have is refused for checking, never repaired.
+"""
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from model.analytes import CANONICAL_UNIT, Analyte
+from model.errors import ImplausibleValue, UnitConflictsWithCode, UnitNotUnderstood, ValueNotUsable
+from model.unit_tables import PLAUSIBLE, SPELLINGS, UCUM_ROWS, UREA_ROWS, Conversion, QuantityKind, Rows
+
+__all__ = ["QuantityKind", "ReportedAs", "conversion_for", "to_canonical"]
+
+
+class ReportedAs(StrEnum):
+    """Which substance the number counts. Urea and urea nitrogen share units and differ 2.14-fold by mass."""
+
+    ITSELF = "itself"
+    UREA = "urea"  # mass of urea (Germany, Spain), held as urea nitrogen
+
+
+def _with_lower_case_litre(rows: Rows) -> Rows:
+    """UCUM writes the litre both `l` and `L`; both are codes in their own right."""
+    extra = {unit.replace("L", "l"): row for unit, row in rows.items() if "[" not in unit and "{" not in unit}
+    return {**extra, **rows}
+
+
+def _folded(unit: str) -> str:
+    """A unit's spelling without spaces, letter case and the two code points of mu (U+00B5, U+03BC)."""
+    return "".join(unit.replace("\u00b5", "u").replace("\u03bc", "u").split()).lower()
+
+
+def _spelled(rows: Rows) -> Rows:
+    names: Iterable[tuple[str, Conversion]] = (
+        (spelling, row) for code, row in rows.items() for spelling in (code, *SPELLINGS.get(code, ()))
+    )
+    return {_folded(spelling): row for spelling, row in names if spelling != "1"}
+
+
+_Key = tuple[Analyte, ReportedAs]
+_TABLES: Final[dict[_Key, Rows]] = {
+    (a, ReportedAs.ITSELF): _with_lower_case_litre(r) for a, r in UCUM_ROWS.items()
+}
+_TABLES[Analyte.UREA_NITROGEN, ReportedAs.UREA] = _with_lower_case_litre(UREA_ROWS)
+_TEXT_TABLES: Final[dict[_Key, Rows]] = {key: _spelled(rows) for key, rows in _TABLES.items()}
+_EMPTY: Final[Rows] = {}
+
+
+def conversion_for(
+    analyte: Analyte, unit: str, *, ucum: bool, reported_as: ReportedAs = ReportedAs.ITSELF
+) -> Conversion | None:
+    """The conversion of one unit, or None when the table does not list it for this analyte."""
+    key = (analyte, reported_as)
+    if ucum:
+        return _TABLES.get(key, _EMPTY).get(unit)
+    return _TEXT_TABLES.get(key, _EMPTY).get(_folded(unit))
+
+
+def to_canonical(
+    analyte: Analyte,
+    value: float,
+    unit: str,
+    *,
+    ucum: bool,
+    reported_as: ReportedAs = ReportedAs.ITSELF,
+    expected_kind: QuantityKind | None = None,
+) -> float:
+    """The value in `CANONICAL_UNIT[analyte]`.
+
+    `ucum` says the unit is a UCUM code; otherwise it is free text looked up in the allow-list. `expected_kind`
+    is what the test's code promises. Raises UnitNotUnderstood, UnitConflictsWithCode, ValueNotUsable or
+    ImplausibleValue (FH-6).
+    """
+    row = conversion_for(analyte, unit, ucum=ucum, reported_as=reported_as)
+    if row is None:
+        raise UnitNotUnderstood(analyte, _unit_sentence(unit))
+    if expected_kind is not None and row.kind is not expected_kind and row.kind is not QuantityKind.OTHER:
+        sentence = f"The test's code stands for a {expected_kind} concentration, its unit for {row.kind}."
+        raise UnitConflictsWithCode(analyte, sentence)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        raise ValueNotUsable(analyte, "The value is not a finite number.")
+    return _checked(analyte, value, value * row.multiplier / row.divisor + row.offset)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer too large for a float
+        return False
+
+
+def _checked(analyte: Analyte, value: float, canonical: float) -> float:
+    window = PLAUSIBLE[analyte]
+    if window.low <= canonical <= window.high:
+        return canonical
+    if value <= 0:
+        raise ValueNotUsable(analyte, "The value is zero or negative.")
+    limits = f"{window.low:g} to {window.high:g} {CANONICAL_UNIT[analyte]}"
+    raise ImplausibleValue(
+        analyte, f"The value is outside {limits}; the unit may be wrong. Please check the result."
+    )
+
+
+def _unit_sentence(unit: str) -> str:
+    """Name the unit if it is short enough to be one; a long text could be anything, even a name."""
+    shown = "".join(c for c in unit if c.isprintable()).strip()
+    if not shown:
+        return "The result has no unit."
+    return (
+        f'The unit "{shown}" is not understood for this test.'
+        if len(shown) <= 16
+        else "The unit is not understood."
+    )
