@@ -4,12 +4,12 @@
 contract (snake_case, units in names, absent rather than null): see docs/assessment.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from model.snapshot import Rejected
+from model.snapshot import Incomplete, Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,39 @@ class Baseline:
     at: datetime | None = None
 
 
+class EpisodeState(StrEnum):
+    """Where an AKI episode stands (docs/kdigo.md, "Episodes")."""
+
+    ACTIVE = "active"  # the definition is met and the stage is at its peak
+    RESOLVING = "resolving"  # the definition is met, below the peak
+    PERSISTING = "persisting"  # no longer met within KDIGO's windows, yet not back near the reference
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class AkiEpisode:
+    """The current or last creatinine episode of the past 90 days, measured against the reference at its onset.
+
+    `phase` is "aki" up to 7 days after onset, "akd" up to 90, then "beyond_90_d".
+    """
+
+    onset_at: datetime
+    state: EpisodeState
+    phase: str
+    peak_stage: int
+    peak_at: datetime
+    peak_creatinine_mg_dl: float
+    reference_creatinine_mg_dl: float
+    latest_ratio: float
+    recovered_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class KdigoStaging:
-    """KDIGO 2012 as of one time. `stage` is None when there is nothing to stage against."""
+    """KDIGO 2012 as of one time. `stage` is None when there is nothing to stage against.
+
+    `ratio` is the latest creatinine over `baseline`; `rise_48_h_mg_dl` is over the lowest of the 48 h before it.
+    """
 
     stage: int | None
     criterion: KdigoCriterion | None = None
@@ -63,23 +93,40 @@ class KdigoStaging:
     urine_output_stage: int | None = None
     peak_stage: int | None = None
     course: str | None = None  # "rising" | "stable" | "falling", of the creatinine
+    creatinine_mg_dl: float | None = None  # the value that was staged
+    creatinine_at: datetime | None = None
+    ratio: float | None = None
+    rise_48_h_mg_dl: float | None = None
+    episode: AkiEpisode | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NhsAlert:
-    """NHS England AKI algorithm result: the alert's words and the ratio it rests on."""
+    """NHS England AKI algorithm result: the alert's words and the ratio it rests on, all in whole umol/L.
 
-    alert: str
+    `reference_method` is "lowest_0_7_d" (RV1) or "median_8_365_d" (RV2); `note` is the advice for the reader.
+    """
+
+    alert: str  # "none" | "AKI 1" | "AKI 2" | "AKI 3" | "H" | "L" | "cannot say"
     ratio: float | None = None
+    creatinine_umol_l: int | None = None
+    reference_umol_l: float | None = None
+    reference_method: str | None = None
+    rise_48_h_umol_l: int | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Egfr:
-    """Estimated GFR of the latest creatinine. Not valid as a number to dose by unless `steady_state`."""
+    """Estimated GFR of the latest creatinine. Not valid as a number to dose by unless `steady_state`.
+
+    `steady_state` is True only when earlier values show it: a lone creatinine is not known to be steady.
+    """
 
     ml_min_1_73m2: float
     equation: str
     steady_state: bool
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +173,7 @@ class Inputs:
 
     used: int
     rejected: tuple[Rejected, ...] = ()
+    incomplete: tuple[Incomplete, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +217,47 @@ class NotApplicable:
 Outcome = Assessment | InsufficientData | NotApplicable
 
 
+_STATUS = {Assessment: "assessed", InsufficientData: "insufficient_data", NotApplicable: "not_applicable"}
+_TOP_LEVEL = ("kdigo", "nhs", "egfr", "risk", "progression")
+
+
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
     """The public JSON form of an outcome. Times are ISO 8601 with offset; absent parts are left out."""
-    status = {Assessment: "assessed", InsufficientData: "insufficient_data", NotApplicable: "not_applicable"}
-    return {"status": status[type(outcome)], "patient_id": outcome.patient_id}  # completed by the model room
+    document: dict[str, Any] = {
+        "status": _STATUS[type(outcome)],
+        "assessed_at": outcome.assessed_at.isoformat(),
+        "patient_id": outcome.patient_id,
+    }
+    if outcome.reasons:
+        document["reasons"] = [_to_json(reason) for reason in outcome.reasons]
+    if isinstance(outcome, Assessment):
+        parts = {name: getattr(outcome, name) for name in _TOP_LEVEL}
+        document |= {name: _to_json(part) for name, part in parts.items() if part is not None}
+    document["inputs"] = _inputs_to_json(outcome.inputs)
+    if outcome.model is not None:
+        document["model"] = _to_json(outcome.model)
+    return document
+
+
+def _inputs_to_json(inputs: Inputs) -> dict[str, Any]:
+    """`used` and `rejected` are always there, so a reader can tell none from not said."""
+    document: dict[str, Any] = {"used": inputs.used, "rejected": [_to_json(item) for item in inputs.rejected]}
+    if inputs.incomplete:
+        document["incomplete"] = [_to_json(item) for item in inputs.incomplete]
+    return document
+
+
+def _to_json(value: Any) -> Any:
+    """A dataclass as an object without its empty fields; floats to 6 decimals."""
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if is_dataclass(value):
+        pairs = ((item.name, getattr(value, item.name)) for item in fields(value))
+        return {name: _to_json(part) for name, part in pairs if part is not None}
+    return value

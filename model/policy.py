@@ -1,0 +1,84 @@
+"""What a site decides about staging. Every choice has a default that needs no thought and is printed where it matters.
+
+`SitePolicy` is plain data: `pydantic.TypeAdapter(SitePolicy).validate_python(table)` reads it from the
+`[ehr.policy]` table of `ehrs.toml`, refusing unknown keys and naming each wrong one.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from model.assessment import BaselineMethod
+
+
+class EgfrEquation(StrEnum):
+    """Which equation estimates GFR in adults. `label` is what is printed beside the number."""
+
+    CKD_EPI_2021 = "ckd_epi_2021"
+    CKD_EPI_2009 = "ckd_epi_2009"  # without the race term
+    EKFC = "ekfc"
+    JSN = "jsn"
+    MDRD = "mdrd"
+    SCHWARTZ = "schwartz"  # children only: bedside formula, needs height
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+_LABELS = {
+    EgfrEquation.CKD_EPI_2021: "CKD-EPI 2021",
+    EgfrEquation.CKD_EPI_2009: "CKD-EPI 2009 without race",
+    EgfrEquation.EKFC: "EKFC 2021",
+    EgfrEquation.JSN: "JSN 2009",
+    EgfrEquation.MDRD: "MDRD (IDMS) without race",
+    EgfrEquation.SCHWARTZ: "bedside Schwartz 2009",
+}
+
+MEASURED_BASELINES = (
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D,
+    BaselineMethod.MEDIAN_8_365_D,
+    BaselineMethod.LOWEST_7_D,
+)
+_CONFIGURABLE = frozenset(MEASURED_BASELINES) | {
+    BaselineMethod.FIRST_OF_STAY,
+    BaselineMethod.ESTIMATED_EGFR_75_MDRD,
+    BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SitePolicy:
+    """One site's staging choices.
+
+    `baseline_methods` names the references a stage may rest on; see docs/kdigo.md for how they compete.
+    Paediatric upper limits and the reference interval are the site's own laboratory's, in umol/L.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    egfr_equation: EgfrEquation = EgfrEquation.CKD_EPI_2021
+    nhs_algorithm: bool = True
+    urine_output_staging: bool = False
+    urine_max_interval_hours: float = 2.0  # hourly charting with one missed hour; longer is a gap
+    accept_preliminary: bool = False
+    baseline_methods: tuple[BaselineMethod, ...] = MEASURED_BASELINES
+    current_creatinine_max_age_days: float = 7.0
+    height_max_age_days: float = 180.0
+    nhs_reference_interval_male_umol_l: tuple[float, float] = (64.0, 104.0)
+    nhs_reference_interval_female_umol_l: tuple[float, float] = (49.0, 90.0)
+
+    def __post_init__(self) -> None:
+        unknown = [method for method in self.baseline_methods if method not in _CONFIGURABLE]
+        if unknown:
+            raise ValueError(f"baseline_methods: {', '.join(unknown)} cannot be configured")
+        for name in ("urine_max_interval_hours", "current_creatinine_max_age_days", "height_max_age_days"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be greater than 0")
+        for name in ("nhs_reference_interval_male_umol_l", "nhs_reference_interval_female_umol_l"):
+            low, high = getattr(self, name)
+            if not 0 < low < high:
+                raise ValueError(f"{name} must be (low, high) with 0 < low < high")
+
+
+DEFAULT_POLICY = SitePolicy()
