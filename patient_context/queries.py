@@ -1,0 +1,128 @@
+"""The one list of what is asked about a patient: it feeds the reader, the CDS prefetch and the scopes.
+
+Searches name the patient and a code or a category, the only combinations every EHR must offer (FH-1);
+`_sort` and `date` are wishes, the mapping sorts and filters again (CH-7, VN-11). Prefetch cannot say "since"
+in CDS Hooks 2.0 (CH-9), so its history is capped by `_count` alone and may bring more than is used.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from patient_context.codes import (
+    BLOOD_PRESSURE_PANELS,
+    BODY,
+    CREATININE_CODES,
+    LAB_CODES,
+    LOINC,
+    URINE,
+    VITALS,
+)
+
+PrefetchVariant = Literal["coded", "category"]
+ScopeSyntax = Literal["v1", "v2"]
+
+
+@dataclass(frozen=True, slots=True)
+class FhirQuery:
+    """One question to the EHR. `prefetch_key` is the template it is asked in; several queries may share one."""
+
+    key: str
+    resource_type: str
+    prefetch_key: str
+    category: str | None = None
+    codes: tuple[str, ...] = ()
+    window: timedelta | None = None
+    count: int = 100
+    extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_read(self) -> bool:
+        """True for the one instance read (the patient); everything else is a search."""
+        return self.resource_type == "Patient"
+
+    def search_parameters(self, patient_id: str, now: datetime) -> tuple[tuple[str, str], ...]:
+        """Search parameters in order; `date=ge...` opens the window."""
+        since = (("date", f"ge{(now - self.window).date().isoformat()}"),) if self.window else ()
+        return (("patient", patient_id), *self._what(), *self.extra, *since, *self._order())
+
+    def _what(self) -> tuple[tuple[str, str], ...]:
+        if self.codes:
+            return (("code", ",".join(f"{LOINC}|{code}" for code in self.codes)),)
+        return (("category", self.category),) if self.category else ()
+
+    def _order(self) -> tuple[tuple[str, str], ...]:
+        newest_first = (
+            (("_sort", "-date"),) if self.resource_type in {"Observation", "Procedure", "Encounter"} else ()
+        )
+        return (*newest_first, ("_count", str(self.count)))
+
+
+_VITAL_CODES: Final = (*(c for codes in VITALS.values() for c in codes), *BLOOD_PRESSURE_PANELS)
+_BODY_CODES: Final = tuple(c for codes in BODY.values() for c in codes)
+_URINE_CODES: Final = tuple(c for codes in URINE.values() for c in codes)
+
+QUERIES: Final[tuple[FhirQuery, ...]] = (
+    FhirQuery("patient", "Patient", "patient"),
+    # 366 days: the NHS algorithm's and the outpatient baseline's window is 8 to 365 days.
+    FhirQuery("creatinine", "Observation", "creatinine", "laboratory", CREATININE_CODES, timedelta(days=366), 200),
+    FhirQuery("labs", "Observation", "labs", "laboratory", LAB_CODES, timedelta(days=8), 200),
+    FhirQuery("vitals", "Observation", "vitals", "vital-signs", _VITAL_CODES, timedelta(days=3), 200),
+    FhirQuery("body", "Observation", "vitals", "vital-signs", _BODY_CODES, timedelta(days=366), 50),
+    FhirQuery("urine", "Observation", "vitals", None, _URINE_CODES, timedelta(days=3), 200),
+    FhirQuery("conditions", "Condition", "conditions", count=200),
+    FhirQuery(
+        "medications", "MedicationRequest", "medications", extra=(("status", "active,on-hold,completed,stopped"),)
+    ),
+    FhirQuery("procedures", "Procedure", "procedures", window=timedelta(days=366)),
+    FhirQuery("encounters", "Encounter", "encounters", count=20),
+)
+QUERY_KEYS: Final = tuple(query.key for query in QUERIES)
+PREFETCH_KEYS: Final = tuple(dict.fromkeys(query.prefetch_key for query in QUERIES))
+
+
+def queries_behind(prefetch_keys: Iterable[str]) -> tuple[str, ...]:
+    """The query keys the reader must run in place of missing prefetch keys."""
+    wanted = set(prefetch_keys)
+    return tuple(query.key for query in QUERIES if query.prefetch_key in wanted)
+
+
+def prefetch_templates(variant: PrefetchVariant = "coded") -> dict[str, str]:
+    """CDS Hooks prefetch templates, one per key (CH-6, CH-8, CH-10, CH-11).
+
+    `coded` names every LOINC code with its system; `category` asks by category for EHRs whose tests carry
+    local codes, which the site's registration maps.
+    """
+    return {key: _template([q for q in QUERIES if q.prefetch_key == key], variant) for key in PREFETCH_KEYS}
+
+
+def _template(group: list[FhirQuery], variant: PrefetchVariant) -> str:
+    first = group[0]
+    if first.is_read:
+        return "Patient/{{context.patientId}}"
+    merged = FhirQuery(
+        first.key,
+        first.resource_type,
+        first.prefetch_key,
+        first.category,
+        tuple(c for q in group for c in q.codes) if variant == "coded" else (),
+        count=max(q.count for q in group),
+        extra=first.extra,
+    )
+    parameters = merged.search_parameters("{{context.patientId}}", _NO_TIME)
+    return f"{first.resource_type}?" + "&".join(f"{name}={value}" for name, value in parameters)
+
+
+_NO_TIME: Final = datetime.min  # noqa: DTZ901 - templates have no window, so no time is read
+
+
+def scopes(syntax: ScopeSyntax = "v1") -> tuple[str, ...]:
+    """The least SMART scopes the queries need: `patient/Observation.read` (v1) or `patient/Observation.rs` (v2).
+
+    `Medication` is read only where an order points at one instead of naming the drug.
+    """
+    types = (*dict.fromkeys(query.resource_type for query in QUERIES), "Medication")
+    if syntax == "v1":
+        return tuple(f"patient/{name}.read" for name in types)
+    return tuple(f"patient/{name}.{'r' if name in {'Patient', 'Medication'} else 'rs'}" for name in types)
