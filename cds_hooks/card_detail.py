@@ -1,0 +1,193 @@
+"""A card's detail: the finding, the numbers behind it with their times, what was missing (CH-39, REG-13, REG-16).
+
+Pure. Most decision-relevant first; everything from the chart passes through `wording`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from cds_hooks import wording
+from model.assessment import (
+    Assessment,
+    Baseline,
+    BaselineMethod,
+    Contribution,
+    KdigoCriterion,
+    KdigoStaging,
+    Outcome,
+    Prediction,
+)
+from model.snapshot import Incomplete, Measurement
+
+TOP_CONTRIBUTIONS = 5
+SHOWN_REJECTIONS = 5
+
+_CRITERION = {
+    KdigoCriterion.CREATININE: "by creatinine",
+    KdigoCriterion.URINE_OUTPUT: "by urine output",
+    KdigoCriterion.RRT: "by renal replacement therapy",
+}
+_METHOD = {
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "median of {n} outpatient results, 8 to 365 days back",
+    BaselineMethod.MEDIAN_8_365_D: "median of {n} results, 8 to 365 days back",
+    BaselineMethod.LOWEST_7_D: "lowest of {n} results in 7 days",
+    BaselineMethod.LOWEST_48_H: "lowest of {n} results in 48 hours",
+    BaselineMethod.FIRST_OF_STAY: "first result of this stay",
+    BaselineMethod.ESTIMATED_EGFR_75_MDRD: "assumed, not measured: eGFR 75 by MDRD",
+    BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: "assumed, not measured: eGFR 75 by CKD-EPI 2021",
+    BaselineMethod.SUPPLIED: "given by the clinician",
+}
+STANDING_NOTE = (
+    "Research software: information for review by a clinician, not a substitute for clinical judgement. "
+    "It knows only what the chart holds: not the examination, the fluid balance at the bedside or the plan."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DetailFacts:
+    """What the detail needs beside the outcome itself."""
+
+    zone: tzinfo
+    latest_creatinine: Measurement | None = None
+    not_supplied: tuple[str, ...] = ()
+    incomplete: tuple[Incomplete, ...] = ()
+
+
+def detail(outcome: Outcome, facts: DetailFacts) -> str:
+    """The card's detail as GitHub-flavoured Markdown."""
+    if isinstance(outcome, Assessment):
+        parts = [_finding(outcome, facts), _estimates(outcome, facts)]
+    else:
+        parts = [_latest(facts)]
+    parts += [_gaps(outcome, facts), _provenance(outcome, facts)]
+    return "\n\n".join(text for part in parts if (text := "\n".join(part)))
+
+
+def stage_words(kdigo: KdigoStaging) -> str:
+    """ "KDIGO stage 2 by creatinine, rising"."""
+    words = f"KDIGO stage {kdigo.stage}"
+    if kdigo.criterion is not None:
+        words += f" {_CRITERION[kdigo.criterion]}"
+    return f"{words}, {wording.chart_text(kdigo.course)}" if kdigo.course else words
+
+
+def _finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
+    kdigo = found.kdigo
+    if kdigo is not None and kdigo.stage is not None:
+        since = f" since {wording.moment(kdigo.since, facts.zone)}" if kdigo.stage and kdigo.since else ""
+        yield f"**{stage_words(kdigo)}**{since}"
+    else:
+        yield "**AKI stage: cannot be said**"
+    yield ""
+    yield from _latest(facts)
+    if kdigo is not None and kdigo.baseline is not None:
+        yield _baseline(kdigo.baseline, facts)
+    if found.nhs is not None:
+        ratio = f" (ratio {wording.number(found.nhs.ratio)})" if found.nhs.ratio is not None else ""
+        yield f"- NHS England algorithm: {wording.chart_text(found.nhs.alert)}{ratio}"
+    if found.egfr is not None:
+        steady = "" if found.egfr.steady_state else "; creatinine is not steady, so not a number to dose by"
+        equation = wording.chart_text(found.egfr.equation)
+        yield f"- eGFR {found.egfr.ml_min_1_73m2:.0f} mL/min/1.73 m² ({equation}){steady}"
+
+
+def _latest(facts: DetailFacts) -> Iterator[str]:
+    latest = facts.latest_creatinine
+    if latest is not None:
+        shown = wording.creatinine(latest.value, latest.comparator or "")
+        preliminary = ", preliminary" if latest.preliminary else ""
+        at = wording.day(latest.at, facts.zone) if latest.day_only else wording.moment(latest.at, facts.zone)
+        yield f"- Latest creatinine {shown}, {at}{preliminary} ({wording.chart_text(latest.source)})"
+
+
+def _baseline(baseline: Baseline, facts: DetailFacts) -> str:
+    method = _METHOD[baseline.method].format(n=baseline.n)
+    dated = f", {wording.day(baseline.at, facts.zone)}" if baseline.at is not None else ""
+    line = f"- Baseline creatinine {wording.creatinine(baseline.creatinine_mg_dl)}: {method}{dated}"
+    latest = facts.latest_creatinine
+    if latest is None or latest.comparator is not None or baseline.creatinine_mg_dl <= 0:
+        return line
+    return f"{line}; the latest is {latest.value / baseline.creatinine_mg_dl:.1f} × this"
+
+
+def _estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
+    if found.risk is not None:
+        yield from _estimate("Risk of new AKI", found.risk, facts)
+    if found.progression is not None:
+        yield from _estimate("Risk of a higher stage", found.progression, facts)
+
+
+def _estimate(title: str, estimate: Prediction, facts: DetailFacts) -> Iterator[str]:
+    yield f"**{title} in the next {estimate.horizon_hours} hours: {wording.percent(estimate.probability)}**"
+    yield ""
+    frequency = wording.natural_frequency(estimate.probability)
+    yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {wording.chart_text(estimate.outcome)}"
+    category = wording.chart_text(estimate.category)
+    yield f"- Category {category}; this site speaks from {wording.percent(estimate.threshold)} on"
+    weighed = sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
+    for part in weighed[:TOP_CONTRIBUTIONS]:
+        direction = "raises" if part.log_odds >= 0 else "lowers"
+        yield f"- {direction} it: {_input(part, facts)}"
+    rest = [_input(part, facts) for part in weighed[TOP_CONTRIBUTIONS:]]
+    if rest:
+        yield f"- also used: {'; '.join(rest)}"
+
+
+def _input(part: Contribution, facts: DetailFacts) -> str:
+    words = wording.chart_text(part.label)
+    if part.value is not None:
+        words += f" {wording.chart_text(part.value)}{wording.shown_unit(part.unit)}"
+    if part.at is not None:
+        words += f", {wording.moment(part.at, facts.zone)}"
+    return f"{words} ({wording.chart_text(part.source)})" if part.source else words
+
+
+def _gaps(outcome: Outcome, facts: DetailFacts) -> Iterator[str]:
+    lines = [f"- {wording.chart_text(reason.text, 240)}" for reason in outcome.reasons]
+    lines += [f"- Not supplied by the EHR: {wording.chart_text(part)}" for part in facts.not_supplied]
+    for gap in facts.incomplete:
+        lines.append(f"- Read in part only: {wording.chart_text(gap.part)}: {wording.chart_text(gap.reason, 240)}")
+    lines += _rejections(outcome)
+    if lines:
+        yield "**Missing or not used**"
+        yield ""
+        yield from lines
+
+
+def _rejections(outcome: Outcome) -> Sequence[str]:
+    rejected = outcome.inputs.rejected
+    lines = [
+        f"- Not used: {wording.chart_text(one.resource)}: {wording.chart_text(one.reason, 240)}"
+        for one in rejected[:SHOWN_REJECTIONS]
+    ]
+    if len(rejected) > SHOWN_REJECTIONS:
+        lines.append(f"- and {len(rejected) - SHOWN_REJECTIONS} more results not used, listed in the app")
+    return lines
+
+
+def _provenance(outcome: Outcome, facts: DetailFacts) -> Iterator[str]:
+    yield STANDING_NOTE
+    yield ""
+    at = wording.moment(outcome.assessed_at, facts.zone)
+    used = f"Assessed {at} from {outcome.inputs.used} results"
+    if outcome.model is None:
+        yield f"{used}; no risk model took part."
+    else:
+        name = f"{wording.chart_text(outcome.model.id)} {wording.chart_text(outcome.model.version)}"
+        yield f"{used}; model {name} ({outcome.model.sha256[:12]}){_horizon(outcome)}."
+
+
+def _horizon(outcome: Outcome) -> str:
+    if not isinstance(outcome, Assessment):
+        return ""
+    estimate = outcome.risk or outcome.progression
+    return f", horizon {estimate.horizon_hours} hours" if estimate is not None else ""
+
+
+def days_or_hours_ago(at: datetime, now: datetime) -> str:
+    """ "3 hours ago", "2 days ago": for a summary."""
+    hours = max(0, round((now - at).total_seconds() / 3600))
+    if hours < 48:
+        return f"{hours} hour{'' if hours == 1 else 's'} ago"
+    return f"{round(hours / 24)} days ago"

@@ -1,0 +1,123 @@
+"""When `aki-patient-view` speaks and when it stays silent: one pure table, in tests/spec/cds/patient_view.txt.
+
+Silence is allowed only when it is known that nothing is needed. What could not be read is never silence.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from model.assessment import Assessment, InsufficientData, NotApplicable, Outcome, Prediction
+from model.snapshot import PatientSnapshot, Stay
+
+# HL7 v3 ActCode classes of a patient who is being watched in hospital. HH, AMB and VR are not.
+HOSPITAL_CLASSES = frozenset({"IMP", "ACUTE", "NONAC", "EMER", "OBSENC", "SS", "PRENC"})
+
+
+class Setting(StrEnum):
+    """Where the patient is. UNKNOWN when the EHR sent no encounter data: then we speak as in hospital."""
+
+    HOSPITAL = "hospital"
+    OUTPATIENT = "outpatient"
+    UNKNOWN = "unknown"
+
+
+class CardKind(StrEnum):
+    """What a card is about. Static per kind: it is how an EHR remembers an override (VN-5)."""
+
+    STAGE = "stage"
+    RISK = "risk"
+    NO_RISK_ESTIMATE = "no-risk-estimate"
+    NOT_ASSESSED = "not-assessed"
+
+
+class Indicator(StrEnum):
+    """CDS Hooks urgency (CH-27)."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class CardPolicy:
+    """What a site may change about speaking. `critical` interrupts in some EHRs: off by default (REG-14)."""
+
+    critical_for_stage_3: bool = False
+
+
+DEFAULT_CARD_POLICY = CardPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Show one card."""
+
+    kind: CardKind
+    indicator: Indicator
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Show nothing, because `reason` (a stable code, recorded)."""
+
+    reason: str
+
+
+Decision = Show | Silent
+
+
+def setting_at(stays: Iterable[Stay], now: datetime, *, encounters_known: bool) -> Setting:
+    """Where the patient is now, from the encounters on the chart."""
+    if any(stay.setting.upper() in HOSPITAL_CLASSES and _covers(stay, now) for stay in stays):
+        return Setting.HOSPITAL
+    return Setting.OUTPATIENT if encounters_known else Setting.UNKNOWN
+
+
+def _covers(stay: Stay, now: datetime) -> bool:
+    started = stay.start_at is None or stay.start_at <= now + timedelta(hours=1)
+    return started and (stay.end_at is None or stay.end_at >= now)
+
+
+def decide(
+    outcome: Outcome, snapshot: PatientSnapshot, setting: Setting, policy: CardPolicy = DEFAULT_CARD_POLICY
+) -> Decision:
+    """Card or silence on opening the chart."""
+    if snapshot.deceased:
+        return Silent("deceased")
+    match outcome:
+        case NotApplicable():
+            return Silent("not-applicable")
+        case InsufficientData():
+            return _unless_outpatient(Show(CardKind.NOT_ASSESSED, Indicator.INFO), setting, "nothing-to-assess")
+        case Assessment():
+            return _decide_assessed(outcome, setting, policy)
+
+
+def _decide_assessed(found: Assessment, setting: Setting, policy: CardPolicy) -> Decision:
+    stage = (found.kdigo.stage if found.kdigo else None) or 0
+    if stage >= 1:
+        return Show(CardKind.STAGE, _stage_indicator(found, stage, policy))
+    if found.risk is not None:
+        if is_high(found.risk):
+            return Show(CardKind.RISK, Indicator.WARNING)
+        return Silent("risk-below-threshold")
+    return _unless_outpatient(Show(CardKind.NO_RISK_ESTIMATE, Indicator.INFO), setting, "no-aki-outpatient")
+
+
+def _stage_indicator(found: Assessment, stage: int, policy: CardPolicy) -> Indicator:
+    if stage == 3 and policy.critical_for_stage_3:
+        return Indicator.CRITICAL
+    rising = found.kdigo is not None and found.kdigo.course == "rising"
+    worsening = found.progression is not None and is_high(found.progression)
+    return Indicator.WARNING if stage >= 2 or rising or worsening else Indicator.INFO
+
+
+def _unless_outpatient(show: Show, setting: Setting, reason: str) -> Decision:
+    return Silent(reason) if setting is Setting.OUTPATIENT else show
+
+
+def is_high(prediction: Prediction) -> bool:
+    """Whether a probability reaches the threshold the site set for it."""
+    return prediction.probability >= prediction.threshold
