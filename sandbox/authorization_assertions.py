@@ -66,7 +66,7 @@ class ClientKeys:
     def find(self, registration: ClientRegistration, kid: str) -> jwk.Key:
         """The client's key of that id. Raises InvalidClientError."""
         if registration.jwks is not None:
-            keys = _keys_by_id(registration.jwks)
+            keys: Mapping[str, jwk.Key] = _keys_by_id(registration.jwks)
         else:
             keys = self._cached(registration)
             if kid not in keys:

@@ -129,7 +129,7 @@ class Access:
         return bool(self._levels(resource_type, interaction))
 
     def compartment(self, resource_type: str, interaction: str) -> str | None:
-        """The only patient whose resources may be touched, or None where a user or system scope lifts the limit."""
+        """The only patient whose resources may be touched; None where a user or system scope lifts the limit."""
         levels = self._levels(resource_type, interaction)
         return None if levels & {"user", "system"} else self.patient_id
 
