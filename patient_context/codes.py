@@ -107,33 +107,37 @@ LAB_CODES: Final = tuple(
     c for c, test in TESTS.items() if test.analyte in _BLOOD_TESTS and test.analyte is not Analyte.CREATININE
 )
 
-# Recognised, and kept away from staging: each is a creatinine or urea of something that is not steady blood.
-_NOT_BLOOD: Final = "It was measured in {}, not in blood."
+# Recognised, and kept away from staging: a creatinine or urea of something that is not steady blood.
+_REFUSALS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    (
+        "dialysis-timed",
+        "The sample was timed to a dialysis session and does not show the patient's own kidney function.",
+        ("11041-1", "11042-9", "51619-5", "51620-3", "11064-3", "11065-0"),
+    ),
+    (
+        "not-blood",
+        "It was measured in urine, not in blood.",
+        ("2161-8", "14683-7", "2162-6", "20624-3", "39955-0", "35674-1", "3095-7"),
+    ),
+    (
+        "not-blood",
+        "It was measured in a body fluid or dialysate, not in blood.",
+        ("12190-5", "12191-3", "14399-0", "12192-1", "39946-9", "40248-7", "40249-5"),
+    ),
+    (
+        "ratio-or-clearance",
+        "It is a ratio or a clearance, not a concentration in blood.",
+        ("2164-2", "9318-7", "14959-1", "14585-4", "32294-1", "14958-3", "3097-3", "44784-7", "2890-2"),
+    ),
+)
 REFUSED_TESTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        **{
-            code: ("dialysis-timed", "The sample was timed to a dialysis session and does not show the patient's own kidney function.")
-            for code in ("11041-1", "11042-9", "51619-5", "51620-3", "11064-3", "11065-0")
-        },
-        **{
-            code: ("not-blood", _NOT_BLOOD.format("urine"))
-            for code in ("2161-8", "14683-7", "2162-6", "20624-3", "39955-0", "35674-1", "3095-7", "2828-2", "2955-3")
-        },
-        **{
-            code: ("not-blood", _NOT_BLOOD.format("a body or dialysis fluid"))
-            for code in ("12190-5", "12191-3", "14399-0", "12192-1", "39946-9", "40248-7", "40249-5")
-        },
-        **{
-            code: ("ratio-or-clearance", "It is a ratio or a clearance, not a creatinine concentration.")
-            for code in ("2164-2", "9318-7", "14959-1", "14585-4", "32294-1", "14958-3", "3097-3", "44784-7", "2890-2")
-        },
-    }
-)  # fmt: skip
+    {code: (reason, sentence) for reason, sentence, codes in _REFUSALS for code in codes}
+)
 
-# Reported eGFR: mixed equations and units across laboratories. The product computes its own.
+# Reported eGFR: equations and units are mixed across laboratories, so the product computes its own.
 EGFR_CODES: Final = frozenset(
     {
-        "98979-8", "62238-1", "88293-6", "88294-4", "77147-7", "48642-3", "48643-1", "50210-4", "69405-9", "33914-3",
-        "98980-6", "94677-2", "50044-7",
+        "98979-8", "98980-6", "62238-1", "88293-6", "88294-4", "77147-7", "48642-3", "48643-1", "50044-7", "50210-4",
+        "94677-2", "69405-9", "33914-3",
     }
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 
 class PatientContextError(Exception):
-    """Base of every error raised by `patient_context`. `code` is stable, `str()` a sentence without patient data."""
+    """Base of every error raised here. `code` is stable, `str()` a sentence without patient data."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)

@@ -34,8 +34,9 @@ class FhirQuery:
     category: str | None = None
     codes: tuple[str, ...] = ()
     window: timedelta | None = None
+    window_parameter: str = "date"
     count: int = 100
-    extra: tuple[tuple[str, str], ...] = ()
+    statuses: tuple[str, ...] = ()
 
     @property
     def is_read(self) -> bool:
@@ -44,12 +45,14 @@ class FhirQuery:
 
     def search_parameters(self, patient_id: str, now: datetime) -> tuple[tuple[str, str], ...]:
         """Search parameters in order; `date=ge...` opens the window."""
-        since = (("date", f"ge{(now - self.window).date().isoformat()}"),) if self.window else ()
-        return (("patient", patient_id), *self._what(), *self.extra, *since, *self._order())
+        since = ((self.window_parameter, f"ge{(now - self.window).date().isoformat()}"),) if self.window else ()
+        return (("patient", patient_id), *self._what(), *since, *self._order())
 
     def _what(self) -> tuple[tuple[str, str], ...]:
         if self.codes:
             return (("code", ",".join(f"{LOINC}|{code}" for code in self.codes)),)
+        if self.statuses:
+            return (("status", ",".join(self.statuses)),)
         return (("category", self.category),) if self.category else ()
 
     def _order(self) -> tuple[tuple[str, str], ...]:
@@ -66,14 +69,22 @@ _URINE_CODES: Final = tuple(c for codes in URINE.values() for c in codes)
 QUERIES: Final[tuple[FhirQuery, ...]] = (
     FhirQuery("patient", "Patient", "patient"),
     # 366 days: the NHS algorithm's and the outpatient baseline's window is 8 to 365 days.
-    FhirQuery("creatinine", "Observation", "creatinine", "laboratory", CREATININE_CODES, timedelta(days=366), 200),
-    FhirQuery("labs", "Observation", "labs", "laboratory", LAB_CODES, timedelta(days=8), 200),
-    FhirQuery("vitals", "Observation", "vitals", "vital-signs", _VITAL_CODES, timedelta(days=3), 200),
-    FhirQuery("body", "Observation", "vitals", "vital-signs", _BODY_CODES, timedelta(days=366), 50),
-    FhirQuery("urine", "Observation", "vitals", None, _URINE_CODES, timedelta(days=3), 200),
-    FhirQuery("conditions", "Condition", "conditions", count=200),
     FhirQuery(
-        "medications", "MedicationRequest", "medications", extra=(("status", "active,on-hold,completed,stopped"),)
+        "creatinine", "Observation", "creatinine", "laboratory", CREATININE_CODES, timedelta(days=366), count=200
+    ),
+    FhirQuery("labs", "Observation", "labs", "laboratory", LAB_CODES, timedelta(days=8), count=200),
+    FhirQuery("vitals", "Observation", "vitals", "vital-signs", _VITAL_CODES, timedelta(days=3), count=200),
+    FhirQuery("body", "Observation", "vitals", "vital-signs", _BODY_CODES, timedelta(days=366), count=50),
+    FhirQuery("urine", "Observation", "vitals", None, _URINE_CODES, timedelta(days=3), count=200),
+    FhirQuery("conditions", "Condition", "conditions", count=200),
+    FhirQuery("medications", "MedicationRequest", "medications", statuses=("active", "on-hold")),
+    FhirQuery(
+        "recent_medications",
+        "MedicationRequest",
+        "medications",
+        statuses=("completed", "stopped"),
+        window=timedelta(days=15),
+        window_parameter="authoredon",
     ),
     FhirQuery("procedures", "Procedure", "procedures", window=timedelta(days=366)),
     FhirQuery("encounters", "Encounter", "encounters", count=20),
@@ -108,7 +119,7 @@ def _template(group: list[FhirQuery], variant: PrefetchVariant) -> str:
         first.category,
         tuple(c for q in group for c in q.codes) if variant == "coded" else (),
         count=max(q.count for q in group),
-        extra=first.extra,
+        statuses=tuple(s for q in group for s in q.statuses),
     )
     parameters = merged.search_parameters("{{context.patientId}}", _NO_TIME)
     return f"{first.resource_type}?" + "&".join(f"{name}={value}" for name, value in parameters)
