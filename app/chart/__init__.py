@@ -1,0 +1,6 @@
+"""The creatinine course as a drawing: scales (`scale`), a layout of plain shapes (`layout`) and its SVG (`svg`)."""
+
+from app.chart.layout import NARROW, WIDE, Course, CoursePoint, Frame
+from app.chart.svg import course_svg
+
+__all__ = ["NARROW", "WIDE", "Course", "CoursePoint", "Frame", "course_svg"]

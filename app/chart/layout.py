@@ -1,0 +1,201 @@
+"""From a creatinine course to plain shapes with pixel positions. No markup here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from app.chart.scale import Scale, TimeTick, time_ticks, value_ticks
+
+#: KDIGO 2012: stage n begins at this multiple of the baseline.
+STAGE_RATIOS = ((1, 1.5), (2, 2.0), (3, 3.0))
+#: Beyond the window of the absolute criterion the course between two tests is unknown: dotted.
+GAP = timedelta(hours=48)
+_LABEL_HEIGHT = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class CoursePoint:
+    """One creatinine in mg/dL. `shape` is what the reader must know before trusting it."""
+
+    at: datetime
+    value: float
+    label: str
+    shape: str = "final"  # "final" | "preliminary" | "day" | "below" | "above"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is drawn: the points from `start` to `end` (the time of the assessment), and the baseline in mg/dL."""
+
+    points: tuple[CoursePoint, ...]
+    start: datetime
+    end: datetime
+    time_zone: ZoneInfo
+    baseline: float | None = None
+    title: str = "Creatinine course"
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The drawing's size and margins, in pixels. One for wide panels, one for phones."""
+
+    name: str
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+    time_ticks_at_most: int
+    value_ticks_at_most: int = 6
+    second_unit: bool = True
+
+
+WIDE = Frame("wide", 660, 300, left=88, right=62, top=32, bottom=28, time_ticks_at_most=8)
+NARROW = Frame("narrow", 340, 270, left=34, right=62, top=30, bottom=28, time_ticks_at_most=5, second_unit=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point on the plot with its words."""
+
+    x: float
+    y: float
+    label: str
+    shape: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The line between two neighbours; `gap` when too long passed to draw it solid."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    gap: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The creatinines that are stage `stage` against the baseline, as a strip of the plot."""
+
+    stage: int
+    top: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A word in the right margin or beside a point."""
+
+    x: float
+    y: float
+    text: str
+    role: str
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything to draw, in pixels."""
+
+    frame: Frame
+    dots: tuple[Dot, ...]
+    segments: tuple[Segment, ...]
+    bands: tuple[Band, ...]
+    labels: tuple[Label, ...]
+    value_ticks: tuple[tuple[float, float], ...]
+    time_ticks: tuple[tuple[float, TimeTick], ...]
+    baseline_y: float | None = None
+    plot: tuple[float, float, float, float] = field(default=(0, 0, 0, 0))  # left, top, right, bottom
+
+
+def lay_out(course: Course, frame: Frame) -> Layout:
+    """Place the course inside the frame; nothing lies outside the plot except labels in the margins."""
+    plot = (frame.left, frame.top, frame.width - frame.right, frame.height - frame.bottom)
+    x, y = _scales(course, plot)
+    dots = tuple(
+        Dot(x(p.at.timestamp()), y(p.value), p.label, p.shape) for p in course.points if p.at >= course.start
+    )
+    shown = [p for p in course.points if p.at >= course.start]
+    bands = _bands(course.baseline, y)
+    ticks = time_ticks(course.start, course.end, course.time_zone, at_most=frame.time_ticks_at_most)
+    return Layout(
+        frame=frame,
+        dots=dots,
+        segments=_segments(shown, dots),
+        bands=bands,
+        labels=(*_margin_labels(course, y, bands, plot), *_value_labels(shown, dots, plot)),
+        value_ticks=tuple((y(v), v) for v in value_ticks(y.high, at_most=frame.value_ticks_at_most)),
+        time_ticks=tuple((x(t.at.timestamp()), t) for t in ticks),
+        baseline_y=None if course.baseline is None else y(course.baseline),
+        plot=plot,
+    )
+
+
+def _scales(course: Course, plot: tuple[float, float, float, float]) -> tuple[Scale, Scale]:
+    """Time left to right; creatinine from 0, high enough that the first two stage limits are in sight."""
+    left, top, right, bottom = plot
+    values = [p.value for p in course.points if p.at >= course.start]
+    high = max([*(v * 1.15 for v in values), (course.baseline or 0.0) * 2.3, 1.0])
+    x = Scale(course.start.timestamp(), course.end.timestamp(), left, right)
+    return x, Scale(0.0, high, bottom, top)
+
+
+def _segments(points: Sequence[CoursePoint], dots: Sequence[Dot]) -> tuple[Segment, ...]:
+    return tuple(
+        Segment(a.x, a.y, b.x, b.y, gap=later.at - earlier.at > GAP)
+        for (earlier, later), (a, b) in zip(pairwise(points), pairwise(dots), strict=True)
+    )
+
+
+def _bands(baseline: float | None, y: Scale) -> tuple[Band, ...]:
+    if baseline is None:
+        return ()
+    limits = [ratio * baseline for _, ratio in STAGE_RATIOS] + [float("inf")]
+    return tuple(
+        Band(stage, top=y(limits[n + 1]), bottom=y(limits[n]))
+        for n, (stage, _) in enumerate(STAGE_RATIOS)
+        if limits[n] < y.high
+    )
+
+
+def _margin_labels(
+    course: Course, y: Scale, bands: tuple[Band, ...], plot: tuple[float, float, float, float]
+) -> list[Label]:
+    """ "Baseline" and the stages at the right edge; a label that would touch one already placed is left out."""
+    if course.baseline is None:
+        return []
+    x = plot[2] + 8
+    placed = [Label(x, y(course.baseline), "Baseline", "baseline")]
+    for band in bands:
+        middle = (band.top + band.bottom) / 2
+        if all(abs(middle - other.y) >= _LABEL_HEIGHT for other in placed):
+            placed.append(Label(x, middle, f"Stage {band.stage}", "stage"))
+    return placed
+
+
+def _value_labels(
+    points: Sequence[CoursePoint], dots: Sequence[Dot], plot: tuple[float, float, float, float]
+) -> list[Label]:
+    """The latest value, and the highest when it is another one that stands clear of it."""
+    if not dots:
+        return []
+    last = len(dots) - 1
+    peak = max(range(len(dots)), key=lambda n: points[n].value)
+    chosen = [last] if abs(dots[peak].x - dots[last].x) < 48 else [peak, last]
+    return [_value_label(points[n], dots[n], plot, falls=n > 0 and dots[n].y > dots[n - 1].y + 2) for n in chosen]
+
+
+def _value_label(point: CoursePoint, dot: Dot, plot: tuple[float, float, float, float], *, falls: bool) -> Label:
+    """Beside its dot on the side the line does not come from, inside the plot."""
+    left, top, right, bottom = plot
+    sign = {"below": "<", "above": ">"}.get(point.shape, "")
+    anchor = "end" if dot.x > right - 30 else "start" if dot.x < left + 30 else "middle"
+    above, below = dot.y - 13, dot.y + 17
+    height = below if (falls and below < bottom - 8) or above < top + 8 else above
+    return Label(min(max(dot.x, left + 2), right - 2), height, f"{sign}{point.value:.2f}", "value", anchor)

@@ -1,0 +1,34 @@
+// Enhancement only: everything on the page is readable without it.
+(() => {
+  "use strict";
+  const readAt = document.getElementById("read-at");
+  const age = document.getElementById("read-age");
+  const banner = document.querySelector("[data-expires-at]");
+  const STALE_MINUTES = 15;
+
+  const showAge = () => {
+    const minutes = Math.floor((Date.now() - Date.parse(readAt.dateTime)) / 60000);
+    if (!Number.isFinite(minutes) || minutes < 1) return;
+    age.textContent = `(${minutes} min ago)`;
+    age.classList.toggle("banner__age--stale", minutes >= STALE_MINUTES);
+  };
+
+  // A chart left open on a ward screen is hidden when its session ends (SL-62).
+  const hideWhenExpired = () => {
+    const expiresAt = Date.parse(banner?.dataset.expiresAt ?? "");
+    if (!Number.isFinite(expiresAt) || Date.now() < expiresAt) return;
+    banner.remove();
+    document.getElementById("content").remove();
+    document.getElementById("expired").hidden = false;
+    document.title = "Session ended · AKI Sentinel";
+    clearInterval(timer);
+  };
+
+  const tick = () => {
+    if (readAt && age) showAge();
+    hideWhenExpired();
+  };
+  const timer = setInterval(tick, 20000);
+  document.addEventListener("visibilitychange", tick);
+  tick();
+})();
