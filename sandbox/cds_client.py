@@ -1,0 +1,222 @@
+"""The EHR's side of CDS Hooks: discovery, signed calls with prefetch and a short FHIR token, feedback.
+
+CDS Hooks 2.0, "Trusting CDS Clients" (CH-47..CH-51) and "Prefetch". Calls go from the server, not the browser.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import requests
+from joserfc import jwt
+
+from sandbox.cds_cards import Card, read_cards
+from sandbox.cds_prefetch import fill_prefetch, prefetch_tokens
+from sandbox.launches import LaunchContext
+from sandbox.services import EhrServices
+from sandbox.tokens import Grant
+
+JWT_LIFE = timedelta(minutes=5)
+FHIR_TOKEN_LIFE = timedelta(minutes=5)
+SERVICE_CLIENT_ID = "aki-sentinel"
+FHIR_SCOPE = "patient/*.read"
+REDACTED = "(redacted)"
+
+_TIMEOUT = (2.0, 10.0)
+_MAX_BYTES = 2 * 1024 * 1024
+
+TokenQuery = Callable[[str, str], tuple[int, Any]]
+"""A relative FHIR URL and an access token to (HTTP status, JSON)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdsService:
+    """One entry of the app's discovery document."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+    prefetch: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back over HTTP: JSON, or why there is none."""
+
+    status: int | None
+    body: Any
+    milliseconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One hook call, fit to be shown: tokens are taken out of the request."""
+
+    service: CdsService
+    url: str
+    request: Mapping[str, Any]
+    answer: Answer
+    prefetch_left_out: Mapping[str, str]
+    cards: tuple[Card, ...] = ()
+    error: str | None = None
+
+
+class CdsClient:
+    """Calls the app's CDS services on behalf of a clinician."""
+
+    def __init__(self, services: EhrServices, query: TokenQuery, session: requests.Session) -> None:
+        self._services = services
+        self._query = query
+        self._session = session
+        self._base = f"{services.settings.app_url}/cds-services"
+
+    def discover(self) -> tuple[tuple[CdsService, ...], Answer]:
+        """The app's services; none, with the reason in the answer, when it cannot be read."""
+        answer = self._send("GET", self._base, None)
+        entries = answer.body.get("services") if isinstance(answer.body, dict) else None
+        if answer.error is None and not isinstance(entries, list):
+            answer = Answer(answer.status, answer.body, answer.milliseconds, "discovery holds no list of services")
+        services = (_read_service(entry) for entry in entries or () if isinstance(entry, dict))
+        return tuple(service for service in services if service), answer
+
+    def call(self, service: CdsService, launch: LaunchContext, context: Mapping[str, Any]) -> Exchange:
+        """Call one service for the patient and user of `launch`; `context` is the hook's own."""
+        url = f"{self._base}/{service.id}"
+        token = self._fhir_token(launch)
+        user = f"Practitioner/{launch.practitioner_id}"
+        prefetch, left_out = fill_prefetch(
+            service.prefetch, prefetch_tokens(context, user), lambda query: self._query(query, token)
+        )
+        body = self._request(service, launch, context, token)
+        if service.prefetch:
+            body["prefetch"] = prefetch
+        answer = self._send("POST", url, body)
+        cards, error = _cards_of(answer)
+        return Exchange(service, url, without_tokens(body), answer, left_out, cards, error)
+
+    def send_feedback(self, service_id: str, item: Mapping[str, Any]) -> Answer:
+        """Tell the service what became of a card."""
+        return self._send("POST", f"{self._base}/{service_id}/feedback", {"feedback": [dict(item)]})
+
+    def sign(self, audience: str) -> str:
+        """The ES384 JWT that proves this EHR to the service at `audience`."""
+        settings, key = self._services.settings, self._services.keys.cds_hooks
+        now = int(self._services.clock().timestamp())
+        header = {"alg": "ES384", "typ": "JWT", "kid": str(key.kid), "jku": settings.jwks_uri}
+        claims: dict[str, Any] = {
+            "iss": settings.fhir_base,
+            "aud": audience,
+            "iat": now,
+            "exp": now + int(JWT_LIFE.total_seconds()),
+            "jti": str(uuid.uuid4()),
+        }
+        if settings.tenant:
+            claims["tenant"] = settings.tenant
+        return jwt.encode(header, claims, key, algorithms=["ES384"])
+
+    def _request(
+        self, service: CdsService, launch: LaunchContext, context: Mapping[str, Any], token: str
+    ) -> dict[str, Any]:
+        authorization = {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": int(FHIR_TOKEN_LIFE.total_seconds()),
+            "scope": FHIR_SCOPE,
+            "subject": SERVICE_CLIENT_ID,
+        }
+        if launch.patient_id:
+            authorization["patient"] = launch.patient_id
+        return {
+            "hook": service.hook,
+            "hookInstance": str(uuid.uuid4()),
+            "fhirServer": self._services.settings.fhir_base,
+            "fhirAuthorization": authorization,
+            "context": dict(context),
+        }
+
+    def _fhir_token(self, launch: LaunchContext) -> str:
+        grant = Grant(secrets.token_urlsafe(16), SERVICE_CLIENT_ID, FHIR_SCOPE, launch)
+        return self._services.tokens.issue_access_token(grant, FHIR_SCOPE, FHIR_TOKEN_LIFE)
+
+    def _send(self, method: str, url: str, body: Any) -> Answer:
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {self.sign(url)}"}
+        started = time.perf_counter()
+        try:
+            with self._session.request(
+                method, url, json=body, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=False
+            ) as response:
+                text = _read_capped(response)
+                elapsed = (time.perf_counter() - started) * 1000
+                return _read_answer(response.status_code, text, elapsed)
+        except (requests.RequestException, ValueError) as error:
+            elapsed = (time.perf_counter() - started) * 1000
+            return Answer(None, None, elapsed, _reason(error))
+
+
+def without_tokens(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy to show, without the access token."""
+    shown = copy.deepcopy(dict(body))
+    if "fhirAuthorization" in shown:
+        shown["fhirAuthorization"]["access_token"] = REDACTED
+    return shown
+
+
+def _read_service(entry: Mapping[str, Any]) -> CdsService | None:
+    if not isinstance(entry.get("id"), str) or not isinstance(entry.get("hook"), str):
+        return None
+    prefetch = entry.get("prefetch")
+    templates = prefetch if isinstance(prefetch, dict) else {}
+    return CdsService(
+        id=entry["id"],
+        hook=entry["hook"],
+        title=str(entry.get("title") or entry["id"]),
+        description=str(entry.get("description") or ""),
+        prefetch={key: value for key, value in templates.items() if isinstance(value, str)},
+    )
+
+
+def _cards_of(answer: Answer) -> tuple[tuple[Card, ...], str | None]:
+    if answer.error:
+        return (), answer.error
+    if answer.status != requests.codes.ok:
+        return (), f"the service answered {answer.status}"
+    try:
+        return read_cards(answer.body), None
+    except ValueError as error:
+        return (), str(error)
+
+
+def _read_capped(response: requests.Response) -> bytes:
+    body = b""
+    for chunk in response.iter_content(65_536):
+        body += chunk
+        if len(body) > _MAX_BYTES:
+            raise ValueError("the answer is larger than 2 MB")
+    return body
+
+
+def _read_answer(status: int, text: bytes, elapsed: float) -> Answer:
+    if not text:
+        return Answer(status, None, elapsed)
+    try:
+        return Answer(status, json.loads(text), elapsed)
+    except (ValueError, RecursionError):
+        return Answer(status, None, elapsed, f"the service answered {status} without readable JSON")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "the service did not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "the service cannot be reached; is the app running?"
+    return "the call failed" if isinstance(error, requests.RequestException) else str(error)
