@@ -1,4 +1,6 @@
-"""SMART App Launch client: which EHRs are trusted, discovery, authorization, tokens, identity, keys.
+"""The SMART App Launch client: from `iss` and `launch` to a token and a patient in context (IG 2.2).
 
-Knows OAuth and SMART; knows nothing clinical and nothing of the pages that follow a launch.
+Owns the EHR registry, discovery, authorization, tokens, id_token and the client's signing keys.
+Knows nothing clinical and keeps nothing: what must survive a request goes through `PendingLaunches`
+and `KeyStore`, which the composition root implements.
 """

@@ -1,0 +1,33 @@
+"""JWT ids of CDS callers that have been used, shared by all workers and kept over restarts."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine, delete
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.sessions import Clock, digest_of
+from app.tables import CdsJtiRow
+
+
+class UsedJwtIds:
+    """Remembers the `jti` of CDS callers' JWTs across workers and restarts, so each JWT works once."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def remember(self, iss: str, jti: str, expires_at: datetime) -> bool:
+        """True the first time; False when this issuer has used this `jti` already. The primary key decides."""
+        jti_hash = digest_of(f"{len(iss)}:{iss}:{jti}")
+        try:
+            with Session(self._engine) as db, db.begin():
+                db.add(CdsJtiRow(jti_hash=jti_hash, expires_at=expires_at))
+        except IntegrityError:
+            return False
+        return True
+
+    def purge(self) -> None:
+        """Forget those whose JWT has expired anyway."""
+        with Session(self._engine) as db, db.begin():
+            db.execute(delete(CdsJtiRow).where(CdsJtiRow.expires_at <= self._clock()))

@@ -1,0 +1,159 @@
+"""The launch end to end: `begin` sends the browser to the EHR, `finish` makes a LaunchContext of its return."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from launch import tokens
+from launch.authorization import AuthorizationRequest, authorization_request, requested_scopes
+from launch.context import LaunchContext, launch_context
+from launch.discovery import Discovery, SessionFor, SmartConfiguration, get_json
+from launch.errors import AuthorizationRefused, EhrMisconfigured, LaunchParametersMissing
+from launch.id_token import Expected, Identity, verify_id_token
+from launch.jwks import FetchedKeys
+from launch.keys import ClientKeys
+from launch.pending import PendingLaunch
+from launch.registry import EhrRegistration, EhrRegistry
+
+AUTHORIZATION_ERRORS: Final = frozenset(
+    {
+        "access_denied",
+        "invalid_scope",
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "server_error",
+        "temporarily_unavailable",
+        "interaction_required",
+        "login_required",
+        "consent_required",
+    }
+)
+
+ProductScopes = Callable[[str], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What the launch needs to know of the product around it."""
+
+    redirect_uri: str
+    product_scopes: ProductScopes
+    """Scopes for one syntax ("v1" or "v2"); `openid`, `fhirUser` and the launch scope are added here."""
+
+
+class LaunchClient:
+    """A SMART App Launch client for every registered EHR."""
+
+    def __init__(
+        self,
+        registry: EhrRegistry,
+        keys: ClientKeys,
+        *,
+        session_for: SessionFor,
+        clock: Callable[[], datetime],
+        settings: ClientSettings,
+    ) -> None:
+        self.registry = registry
+        self.keys = keys
+        self._session_for = session_for
+        self._clock = clock
+        self._settings = settings
+        self._discovery = Discovery(session_for, clock)
+        self._issuer_keys: dict[str, FetchedKeys] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, iss: str | None, launch: str | None) -> AuthorizationRequest:
+        """An EHR launch. Raises LaunchError; an unknown issuer is never contacted (SL-2)."""
+        if not iss or not launch:
+            raise LaunchParametersMissing("iss" if not iss else "launch")
+        return self._begin(self.registry.by_iss(iss), iss, launch)
+
+    def begin_standalone(self, ehr_id: str) -> AuthorizationRequest:
+        """A launch from our own start page: the EHR lets the user pick the patient (`launch/patient`)."""
+        registration = self.registry.by_id(ehr_id)
+        return self._begin(registration, registration.iss, None)
+
+    def finish(self, pending: PendingLaunch, query: Mapping[str, str]) -> LaunchContext:
+        """Exchange the code and read the context. `pending` has been taken already: there is no second try.
+
+        Raises any LaunchError.
+        """
+        registration = self.registry.by_id(pending.ehr_id)
+        if "error" in query:
+            code = query["error"]
+            raise AuthorizationRefused(code if code in AUTHORIZATION_ERRORS else "unknown_error")
+        if not query.get("code"):
+            raise LaunchParametersMissing("code")
+        configuration = self._discovery.configuration(registration)
+        _check_response_issuer(query, configuration)
+        now = self._clock()
+        endpoint = tokens.TokenEndpoint(
+            configuration.token_endpoint, registration, self.keys, self._session_for(registration)
+        )
+        response = tokens.exchange_code(endpoint, code=query["code"], pending=pending, now=now)
+        granted = tokens.read_tokens(response, requested=frozenset(pending.scopes), now=now)
+        user = self._user(response.get("id_token"), registration, configuration, pending)
+        return launch_context(
+            response, ehr_id=registration.id, fhir_base_url=pending.iss.rstrip("/"), tokens=granted, user=user
+        )
+
+    def _begin(self, registration: EhrRegistration, iss: str, launch: str | None) -> AuthorizationRequest:
+        configuration = self._discovery.configuration(registration)
+        syntax = registration.scope_syntax or configuration.scope_syntax
+        scopes = requested_scopes(registration, self._settings.product_scopes(syntax), standalone=launch is None)
+        return authorization_request(
+            registration,
+            configuration,
+            iss=iss,
+            launch=launch,
+            scopes=scopes,
+            redirect_uri=registration.redirect_uri or self._settings.redirect_uri,
+        )
+
+    def _user(
+        self,
+        id_token: Any,
+        registration: EhrRegistration,
+        configuration: SmartConfiguration,
+        pending: PendingLaunch,
+    ) -> Identity | None:
+        """The signed-in user, or None when the EHR sent no id_token (SL-45)."""
+        if not isinstance(id_token, str) or not id_token:
+            return None
+        issuer = registration.id_token_issuer or configuration.issuer or registration.iss
+        expected = Expected(issuer=issuer, nonce=pending.nonce, now=self._clock())
+        keys = self._keys_of(registration, configuration, issuer)
+        return verify_id_token(id_token, registration=registration, keys=keys, expected=expected)
+
+    def _keys_of(
+        self, registration: EhrRegistration, configuration: SmartConfiguration, issuer: str
+    ) -> FetchedKeys:
+        def fetch() -> Mapping[str, Any]:
+            session = self._session_for(registration)
+            uri = configuration.jwks_uri or _published_jwks_uri(session, issuer)
+            if uri is None or not registration.trusts(uri):
+                raise EhrMisconfigured("jwks_uri is missing or outside the trusted origins")
+            jwks = get_json(session, uri)
+            if jwks is None:
+                raise EhrMisconfigured("jwks_uri holds no key set")
+            return jwks
+
+        def _published_jwks_uri(session: Any, issuer: str) -> str | None:
+            if not registration.trusts(issuer):
+                return None
+            published = get_json(session, f"{issuer.rstrip('/')}/.well-known/openid-configuration") or {}
+            uri = published.get("jwks_uri")
+            return uri if isinstance(uri, str) else None
+
+        with self._lock:
+            return self._issuer_keys.setdefault(registration.id, FetchedKeys(fetch, self._clock))
+
+
+def _check_response_issuer(query: Mapping[str, str], configuration: SmartConfiguration) -> None:
+    """RFC 9207: an authorization response that names its issuer must name the one we asked (mix-up defence)."""
+    named = query.get("iss")
+    if named is not None and configuration.issuer is not None and named != configuration.issuer:
+        raise AuthorizationRefused("issuer_mismatch")
