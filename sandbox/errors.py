@@ -1,0 +1,29 @@
+"""What the embedded EHR refuses, as one family of exceptions."""
+
+
+class SandboxError(Exception):
+    """Base of every error the embedded EHR raises on purpose."""
+
+
+class AccessDenied(SandboxError):
+    """A request the bearer may not make: `status` is 401 or 403, `code` a FHIR issue type, `text` the sentence shown."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code
+        self.text = text
+
+
+class RequestRefused(SandboxError):
+    """A FHIR request that cannot be answered: becomes an OperationOutcome with this HTTP status and issue type."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code
+        self.text = text
+
+
+class DataSetUnreadable(SandboxError):
+    """The committed patient data set is missing or is not what its index says."""
