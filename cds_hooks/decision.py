@@ -60,9 +60,13 @@ class Show:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Show nothing, because `reason` (a stable code, recorded)."""
+    """Show nothing, because `reason` (a stable code, recorded).
+
+    `rests_on_the_chart`: the silence would be a guess if creatinine or the patient had not been read whole.
+    """
 
     reason: str
+    rests_on_the_chart: bool = True
 
 
 Decision = Show | Silent
@@ -85,10 +89,10 @@ def decide(
 ) -> Decision:
     """Card or silence on opening the chart."""
     if snapshot.deceased:
-        return Silent("deceased")
+        return Silent("deceased", rests_on_the_chart=False)
     match outcome:
         case NotApplicable():
-            return Silent("not-applicable")
+            return Silent("not-applicable", rests_on_the_chart=False)
         case InsufficientData():
             return _unless_outpatient(Show(CardKind.NOT_ASSESSED, Indicator.INFO), setting, "nothing-to-assess")
         case Assessment():

@@ -55,16 +55,19 @@ def parse_public_keys(jwks: Any) -> dict[str, PublicKey]:
 def _public_key(entry: Any) -> PublicKey | None:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("kid"), str) or "d" in entry:
         return None
-    if entry.get("kty") not in {"EC", "RSA"} or entry.get("use", "sig") != "sig":
+    if entry.get("kty") not in {"EC", "RSA"} or entry.get("use", "sig") != "sig" or _is_short(entry):
         return None
     try:
         key = JWKRegistry.import_key(dict(entry))
         key.get_op_key("verify")
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    if isinstance(key, RSAKey):
-        return key if key.public_key.key_size >= MIN_RSA_BITS else None
-    return key if isinstance(key, ECKey) else None
+    return key if isinstance(key, ECKey | RSAKey) else None
+
+
+def _is_short(entry: Mapping[str, Any]) -> bool:
+    """Whether an RSA modulus, in base64url, is below the least length (NIST SP 800-131A)."""
+    return entry["kty"] == "RSA" and len(str(entry.get("n", ""))) * 6 < MIN_RSA_BITS
 
 
 def key_serves(key: PublicKey, alg: str) -> bool:
