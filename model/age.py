@@ -12,7 +12,7 @@ def age_days(birth_date: date, now: datetime) -> int:
 
 
 def age_years(birth_date: date, now: datetime) -> float:
-    """Age at `now`: completed years plus the part of the running year. Exact on birthdays, 29 February included."""
+    """Completed years plus the part of the running year: exact on birthdays, 29 February included."""
     today = now.astimezone(UTC).date()
     years = today.year - birth_date.year - ((today.month, today.day) < (birth_date.month, birth_date.day))
     last = _birthday(birth_date, birth_date.year + years)

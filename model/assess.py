@@ -1,1 +1,117 @@
-"""The one question everybody asks: `assess(snapshot)`."""
+"""The one question everybody asks: `assess(snapshot)`.
+
+Page, card, batch and command line all call it, so they can never disagree. It reads top to bottom: is the
+question fit for this patient; how does the creatinine stage; what does the model say.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from model.age import ADULT_AGE_YEARS, age_years
+from model.analytes import Analyte
+from model.applicability import cautions, exclusion
+from model.assessment import (
+    Assessment,
+    Inputs,
+    InsufficientData,
+    KdigoStaging,
+    ModelIdentity,
+    NotApplicable,
+    Outcome,
+    Prediction,
+    Reason,
+)
+from model.policy import DEFAULT_POLICY, SitePolicy
+from model.snapshot import PatientSnapshot
+from model.staging import Staging, stage
+
+
+class RiskPredictor(Protocol):
+    """What `assess` needs of a model; `model.risk.RiskModel` is one."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
+
+    def onset(self, snapshot: PatientSnapshot, *, now: datetime) -> Prediction | Reason: ...
+
+    def progression(
+        self, snapshot: PatientSnapshot, *, now: datetime, current_stage: int
+    ) -> Prediction | Reason: ...
+
+
+def assess(
+    snapshot: PatientSnapshot,
+    *,
+    now: datetime,
+    model: RiskPredictor | Exception,
+    policy: SitePolicy = DEFAULT_POLICY,
+) -> Outcome:
+    """What can be said of this patient's kidneys at `now` from what was known at `now`.
+
+    `model` may be the `ModelRefused` that loading it raised: staging still works and `reasons` says why there is
+    no risk. Raises ValueError when `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must be timezone-aware")
+    identity = None if isinstance(model, Exception) else model.identity
+    inputs = _inputs(snapshot, now)
+    if (excluded := exclusion(snapshot, now)) is not None:
+        return NotApplicable(snapshot.patient_id, now, inputs, (excluded,), identity)
+
+    staging = stage(snapshot, now, policy)
+    prediction = _predict(snapshot, now, model, staging.kdigo)
+    reasons = [*staging.reasons, *_incomplete_reasons(snapshot), *cautions(snapshot, now)]
+    if isinstance(prediction, Reason):
+        reasons.append(prediction)
+    if _nothing_to_say(staging, prediction):
+        return InsufficientData(snapshot.patient_id, now, inputs, tuple(reasons), identity)
+    in_aki = bool(staging.kdigo.stage)
+    predicted = prediction if isinstance(prediction, Prediction) else None
+    return Assessment(
+        patient_id=snapshot.patient_id,
+        assessed_at=now,
+        inputs=inputs,
+        kdigo=staging.kdigo,
+        nhs=staging.nhs,
+        egfr=staging.egfr,
+        risk=None if in_aki else predicted,
+        progression=predicted if in_aki else None,
+        model=identity,
+        reasons=tuple(reasons),
+    )
+
+
+def _predict(
+    snapshot: PatientSnapshot, now: datetime, model: RiskPredictor | Exception, kdigo: KdigoStaging
+) -> Prediction | Reason:
+    """The model's answer, or why it is not asked."""
+    if isinstance(model, Exception):
+        return Reason("model_unavailable", "No risk is given: the model is not available. Staging is unaffected.")
+    if any(item.part == Analyte.CREATININE.value for item in snapshot.incomplete):
+        return Reason("risk_needs_all_creatinine", "No risk is given: not all creatinine results could be read.")
+    if snapshot.birth_date is None or snapshot.sex is None:
+        return Reason("risk_needs_age_and_sex", "No risk is given: the chart does not state age or sex.")
+    if age_years(snapshot.birth_date, now) < ADULT_AGE_YEARS:
+        return Reason("risk_adults_only", "No risk is given: the model was built on adults only.")
+    if kdigo.stage:
+        return model.progression(snapshot, now=now, current_stage=kdigo.stage)
+    return model.onset(snapshot, now=now)
+
+
+def _nothing_to_say(staging: Staging, prediction: Prediction | Reason) -> bool:
+    given = (staging.kdigo.stage, staging.nhs, staging.egfr)
+    return isinstance(prediction, Reason) and all(part is None for part in given)
+
+
+def _incomplete_reasons(snapshot: PatientSnapshot) -> list[Reason]:
+    return [
+        Reason(f"{item.part}_incomplete", f"The chart's {item.part} could not be read whole: {item.reason}")
+        for item in snapshot.incomplete
+    ]
+
+
+def _inputs(snapshot: PatientSnapshot, now: datetime) -> Inputs:
+    used = sum(
+        1 for series in snapshot.series.values() for item in series if item.at <= now and item.available_at <= now
+    )
+    return Inputs(used, snapshot.rejected, snapshot.incomplete)

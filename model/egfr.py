@@ -1,7 +1,7 @@
 """Estimated glomerular filtration rate and creatinine clearance.
 
 Creatinine in mg/dL (IDMS-traceable), age in years, height in cm, weight in kg. eGFR in mL/min/1.73 m2,
-clearance in mL/min. All assume a creatinine that is not moving; `Egfr.steady_state` says whether the chart shows it.
+clearance in mL/min. All assume a creatinine that is not moving; `Egfr.steady_state` says whether it is.
 """
 
 from collections.abc import Callable
@@ -84,7 +84,7 @@ _BY_AGE_AND_SEX: dict[EgfrEquation, Callable[[float, float, Sex], float]] = {
 
 
 def adult_egfr(equation: EgfrEquation, creatinine_mg_dl: float, age_years: float, sex: Sex) -> float:
-    """eGFR by any of the equations of age and sex; raises KeyError for the Schwartz formula, which needs height."""
+    """eGFR by any equation of age and sex. Raises KeyError for the Schwartz formula, which needs height."""
     return _BY_AGE_AND_SEX[equation](creatinine_mg_dl, age_years, sex)
 
 

@@ -1,4 +1,4 @@
-"""What a site decides about staging. Every choice has a default that needs no thought and is printed where it matters.
+"""What a site decides about staging. Every choice has a safe default and is printed where it matters.
 
 `SitePolicy` is plain data: `pydantic.TypeAdapter(SitePolicy).validate_python(table)` reads it from the
 `[ehr.policy]` table of `ehrs.toml`, refusing unknown keys and naming each wrong one.
@@ -52,7 +52,8 @@ class SitePolicy:
     """One site's staging choices.
 
     `baseline_methods` names the references a stage may rest on; see docs/kdigo.md for how they compete.
-    Paediatric upper limits and the reference interval are the site's own laboratory's, in umol/L.
+    The adult reference intervals default to those collated by the IFCC for enzymatic assays (Ceriotti, Clin Chem
+    2008;54:559); the paediatric upper limits have no default and are the site's own laboratory's, by age and sex.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -67,6 +68,7 @@ class SitePolicy:
     height_max_age_days: float = 180.0
     nhs_reference_interval_male_umol_l: tuple[float, float] = (64.0, 104.0)
     nhs_reference_interval_female_umol_l: tuple[float, float] = (49.0, 90.0)
+    nhs_paediatric_upper_limits_umol_l: tuple[tuple[float, float, float], ...] = ()  # (below age, female, male)
 
     def __post_init__(self) -> None:
         unknown = [method for method in self.baseline_methods if method not in _CONFIGURABLE]

@@ -1,0 +1,75 @@
+"""The creatinine results staging may use, in time order, one for each time.
+
+Rules (docs/kdigo.md, "Which results count"): known by `now`; final; one value at one instant, the one made known
+last. A value with a comparator is never a reference. A value known to the day serves windows of days alone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+
+from model.snapshot import Comparator, Measurement
+
+HOUR_SECONDS = 3600.0
+DAY_SECONDS = 86400.0
+AT_MOST = frozenset({Comparator.LESS_THAN, Comparator.LESS_OR_EQUAL})
+AT_LEAST = frozenset({Comparator.GREATER_THAN, Comparator.GREATER_OR_EQUAL})
+
+
+@dataclass(frozen=True, slots=True)
+class CreatinineCourse:
+    """Results in ascending time, as parallel columns: `seconds` since 1970 and `mg_dl` for `measurements`."""
+
+    measurements: tuple[Measurement, ...]
+    seconds: tuple[float, ...]
+    mg_dl: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    def at(self, index: int) -> datetime:
+        return self.measurements[index].at
+
+    def is_reference(self, index: int) -> bool:
+        """Whether a later value may be compared with this one at all."""
+        return self.measurements[index].comparator is None
+
+    def is_timed(self, index: int) -> bool:
+        """Whether the time is known to the hour, as the 48 h and 7 d windows need."""
+        return not self.measurements[index].day_only
+
+
+def creatinine_course(
+    measurements: Iterable[Measurement], now: datetime, *, accept_preliminary: bool = False
+) -> CreatinineCourse:
+    """The usable course as of `now`. The order of `measurements` does not matter."""
+    horizon = now.timestamp()
+    timed = [
+        (second, m)
+        for m in measurements
+        if (second := m.at.timestamp()) <= horizon
+        and m.available_at <= now
+        and (accept_preliminary or not m.preliminary)
+    ]
+    timed.sort(key=itemgetter(0))
+    kept = _one_at_a_time(timed)
+    return CreatinineCourse(
+        tuple([m for _, m in kept]), tuple([second for second, _ in kept]), tuple([m.value for _, m in kept])
+    )
+
+
+def _one_at_a_time(timed: list[tuple[float, Measurement]]) -> list[tuple[float, Measurement]]:
+    kept: list[tuple[float, Measurement]] = []
+    for second, m in timed:
+        if kept and kept[-1][0] == second:
+            if _rank(m) > _rank(kept[-1][1]):
+                kept[-1] = (second, m)
+        else:
+            kept.append((second, m))
+    return kept
+
+
+def _rank(m: Measurement) -> tuple[bool, bool, datetime, float, str]:
+    """Two results of one instant: timed before day-only, exact before bounded, then last known, then higher."""
+    return (not m.day_only, m.comparator is None, m.available_at, m.value, m.source)

@@ -1,0 +1,57 @@
+"""Renal replacement therapy: started in this episode (KDIGO stage 3), or a way of life (nothing to stage)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from model.snapshot import Concept, ProcedureDone
+
+CURRENT_WINDOW = timedelta(days=7)
+SAME_COURSE_GAP = timedelta(days=30)
+MAINTENANCE_AFTER = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class DialysisCourse:
+    """An unbroken course of renal replacement: sessions never more than 30 days apart."""
+
+    first_at: datetime
+    last_at: datetime
+
+    @property
+    def is_maintenance(self) -> bool:
+        """Dialysis for more than 90 days is no longer treatment of AKI (KDIGO: AKD lasts up to 3 months)."""
+        return self.last_at - self.first_at > MAINTENANCE_AFTER
+
+
+def current_course(procedures: Iterable[ProcedureDone], now: datetime) -> DialysisCourse | None:
+    """The course whose last session lies within the 7 days before `now`."""
+    course = latest_course(procedures, now)
+    return course if course is not None and course.last_at >= now - CURRENT_WINDOW else None
+
+
+def latest_course(procedures: Iterable[ProcedureDone], now: datetime) -> DialysisCourse | None:
+    """The last course that began by `now`, or None without a dated session."""
+    course: DialysisCourse | None = None
+    for start, end in sorted(_sessions(procedures, now)):
+        if course is not None and start - course.last_at <= SAME_COURSE_GAP:
+            course = DialysisCourse(course.first_at, max(course.last_at, end))
+        else:
+            course = DialysisCourse(start, end)
+    return course
+
+
+def has_undated_session(procedures: Iterable[ProcedureDone]) -> bool:
+    """Whether a session on the chart has no date: it cannot be said whether it belongs to this episode."""
+    return any(_is_dialysis(p) and p.start_at is None and p.end_at is None for p in procedures)
+
+
+def _sessions(procedures: Iterable[ProcedureDone], now: datetime) -> Iterable[tuple[datetime, datetime]]:
+    for procedure in procedures:
+        start = procedure.start_at or procedure.end_at
+        if _is_dialysis(procedure) and start is not None and start <= now:
+            yield start, max(start, min(procedure.end_at or start, now))
+
+
+def _is_dialysis(procedure: ProcedureDone) -> bool:
+    return Concept.DIALYSIS_PROCEDURE in procedure.concepts
