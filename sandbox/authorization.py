@@ -16,11 +16,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from sandbox.authorization_documents import SMART_STYLE, openid_configuration, smart_configuration
 from sandbox.authorization_server import ResumedRequest, SmartAuthorizationServer
 from sandbox.launches import LaunchContext, PendingAuthorization
-from sandbox.patient_list import PatientRow, PatientRows, select_rows
+from sandbox.patient_list import PatientRows, select_rows
 from sandbox.practitioners import PRACTITIONERS, find_practitioner
 from sandbox.scopes import ScopeSet
 from sandbox.security import allow_form_target, refuse_foreign_forms
 from sandbox.services import EhrServices
+from sandbox.store import PatientSummary
 
 CACHE_DOCUMENTS = "public, max-age=300"
 
@@ -172,7 +173,7 @@ class SignInDesk:
         key = request.values.get("request", "")
         return key, self._services.pending.look(key)
 
-    def _row(self, patient_id: str) -> PatientRow | None:
+    def _row(self, patient_id: str) -> PatientSummary | None:
         return next((row for row in self._patient_rows() if row.id == patient_id), None)
 
     def _page(self, template: str, key: str, pending: PendingAuthorization, **values: Any) -> BaseResponse:

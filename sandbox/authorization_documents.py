@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.authorization_assertions import ASSERTION_ALGORITHMS
-from sandbox.authorization_server import AUTH_METHODS
+from sandbox.authorization_grants import AUTH_METHODS
 from sandbox.scopes import CONTEXT_SCOPES
 from sandbox.settings import SandboxSettings
 

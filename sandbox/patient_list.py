@@ -1,37 +1,34 @@
-"""The rows of the patient list, and searching and sorting them."""
+"""Searching and sorting the patient list."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
+from sandbox.store import PatientSummary
 
-@dataclass(frozen=True, slots=True)
-class PatientRow:
-    """One line of the patient list."""
+PatientRows = Callable[[], Sequence[PatientSummary]]
 
-    id: str
-    name: str
-    sex: str
-    age: int | None = None
-    mrn: str = ""
-    category: str = ""
-    encounter_id: str | None = None
-    ward: str = ""
-    creatinine: float | None = None
-    creatinine_unit: str = ""
-    creatinine_at: datetime | None = None
+CATEGORIES = {
+    "aki_within_48_h": "AKI within 48 h",
+    "stage_1": "AKI stage 1",
+    "stage_2": "AKI stage 2",
+    "stage_3": "AKI stage 3",
+    "dialysis": "On dialysis",
+    "recovering": "Recovering",
+    "no_aki": "No AKI",
+    "too_little_data": "Too little data",
+    "outpatient": "Outpatient",
+}
+"""What the data set knows about each demo moment, most urgent first. Shown here only, never served as FHIR."""
 
+_ORDER = {category: place for place, category in enumerate(CATEGORIES)}
 
-PatientRows = Callable[[], Sequence[PatientRow]]
-
-_SORT_KEYS: dict[str, Callable[[PatientRow], tuple[bool, float | str]]] = {
+_SORT_KEYS: dict[str, Callable[[PatientSummary], tuple[bool, float | str]]] = {
     "name": lambda row: (False, row.name.casefold()),
-    "age": lambda row: (row.age is None, row.age or 0),
+    "age": lambda row: (False, row.age_years),
     "sex": lambda row: (not row.sex, row.sex),
-    "mrn": lambda row: (not row.mrn, row.mrn),
-    "category": lambda row: (not row.category, row.category),
+    "mrn": lambda row: (not row.record_number, row.record_number),
+    "category": lambda row: (False, _ORDER.get(row.category, len(_ORDER))),
     "creatinine": lambda row: (row.creatinine is None, row.creatinine or 0.0),
     "when": lambda row: (row.creatinine_at is None, row.creatinine_at.timestamp() if row.creatinine_at else 0.0),
 }
@@ -39,14 +36,14 @@ SORTS = tuple(_SORT_KEYS)
 
 
 def select_rows(
-    rows: Sequence[PatientRow],
+    rows: Sequence[PatientSummary],
     *,
     words: str = "",
     category: str = "",
     sort: str = "name",
     descending: bool = False,
-) -> list[PatientRow]:
-    """Rows with every word in name, MRN or id, and of the category; those without the sorted value come last."""
+) -> list[PatientSummary]:
+    """Rows with every word in name or MRN, and of the category; those without the sorted value come last."""
     wanted = words.casefold().split()
     kept = [row for row in rows if _matches(row, wanted) and category in ("", row.category)]
     key = _SORT_KEYS.get(sort, _SORT_KEYS["name"])
@@ -54,6 +51,6 @@ def select_rows(
     return present + [row for row in kept if key(row)[0]]
 
 
-def _matches(row: PatientRow, words: Sequence[str]) -> bool:
-    text = f"{row.name} {row.mrn} {row.id}".casefold()
+def _matches(row: PatientSummary, words: Sequence[str]) -> bool:
+    text = f"{row.name} {row.record_number}".casefold()
     return all(word in text for word in words)

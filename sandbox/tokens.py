@@ -82,6 +82,14 @@ class IssuedToken(TokenMixin):  # type: ignore[misc]  # authlib ships no types
     def check_client(self, client: Any) -> bool:
         return bool(self.grant.client_id == client.get_client_id())
 
+    def is_expired(self) -> bool:
+        """Never: the store hands out live tokens only."""
+        return False
+
+    def is_revoked(self) -> bool:
+        """Never: the store hands out live tokens only."""
+        return False
+
     def get_scope(self) -> str:
         return self.scope
 
