@@ -1,4 +1,4 @@
-"""The creatinine course as a drawing: scales (`scale`), a layout of plain shapes (`layout`) and its SVG (`svg`)."""
+"""The creatinine course as a drawing: scales (`scale`), plain shapes (`layout`) and their SVG (`svg`)."""
 
 from app.chart.layout import NARROW, WIDE, Course, CoursePoint, Frame
 from app.chart.svg import course_svg

@@ -5,13 +5,11 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from markupsafe import Markup
 
 from app.chart.layout import Course, Dot, Frame, Layout, lay_out
-
-#: mg/dL to µmol/L for the second column of axis labels (molar mass 113.12 g/mol).
-UMOL_L_PER_MG_DL = 88.4
+from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
 
 
 def course_svg(course: Course, frame: Frame) -> Markup:
-    """The course drawn in `frame`. Title and description are its accessible name; a data table stands beside it."""
+    """The course drawn in `frame`. Its accessible name is title and description; a table stands beside it."""
     layout = lay_out(course, frame)
     svg = Element(
         "svg",
@@ -69,7 +67,14 @@ def _draw_axes(svg: Element, layout: Layout) -> None:
         _line(group, "course-grid", left, y, right, y)
         _text(group, "course-tick", left - 8, y, f"{value:g}", "end")
         if layout.frame.second_unit:
-            _text(group, "course-tick course-tick--second", left - 38, y, f"{value * UMOL_L_PER_MG_DL:.0f}", "end")
+            _text(
+                group,
+                "course-tick course-tick--second",
+                left - 38,
+                y,
+                f"{value * CREATININE_UMOL_L_PER_MG_DL:.0f}",
+                "end",
+            )
     _text(group, "course-unit", max(left - 8, 36), top - 16, "mg/dL", "end")
     if layout.frame.second_unit:
         _text(group, "course-unit course-tick--second", left - 46, top - 16, "µmol/L", "end")
@@ -102,7 +107,7 @@ def _draw_series(svg: Element, layout: Layout) -> None:
 
 
 def _outline(dot: Dot) -> str:
-    """Shape says what colour must not: circle final or preliminary, square day only, triangles beyond the limit."""
+    """Shape says what colour must not: circles, a square for day only, triangles beyond the limit."""
     x, y, r = dot.x, dot.y, 4.5
     match dot.shape:
         case "day":

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from app.chart import Course, CoursePoint
 from app.presentation.creatinine import known_creatinines
-from app.presentation.wording import UMOL_L_PER_MG_DL, day, mg_dl, moment
+from app.presentation.wording import day, mg_dl, moment
 from model.assessment import Assessment, Baseline, Outcome
 from model.snapshot import Comparator, Measurement, PatientSnapshot
+from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
 
 WINDOWS: dict[str, tuple[str, timedelta | None]] = {
     "48h": ("48 hours", timedelta(hours=48)),
@@ -71,12 +72,12 @@ def course_panel(outcome: Outcome, snapshot: PatientSnapshot, zone: ZoneInfo, wi
 
 
 def _window_with_values(known: tuple[Measurement, ...], now: datetime) -> str:
-    """The default window, or the shortest longer one that shows at least two values."""
-    for key in ("7d", "90d"):
+    """The shortest window from the default on that shows two values; all of them when none does."""
+    for key in (DEFAULT_WINDOW, "90d"):
         span = WINDOWS[key][1]
-        if span and sum(m.at >= now - span for m in known) >= 2:
+        if span and sum(m.at >= now - span for m in known) >= min(len(known), 2):
             return key
-    return "all" if known and known[-1].at < now - timedelta(days=7) or len(known) > 1 else DEFAULT_WINDOW
+    return "all"
 
 
 def _start(key: str, known: tuple[Measurement, ...], now: datetime) -> datetime:
@@ -136,7 +137,7 @@ def _row(measurement: Measurement, baseline: Baseline | None, zone: ZoneInfo) ->
     return CourseRow(
         when=_when(measurement, zone),
         mg_dl=f"{sign}{measurement.value:.2f}",
-        umol_l=f"{sign}{measurement.value * UMOL_L_PER_MG_DL:.0f}",
+        umol_l=f"{sign}{measurement.value * CREATININE_UMOL_L_PER_MG_DL:.0f}",
         ratio=ratio,
         note=", ".join(n for n in notes if n),
         source=measurement.source,

@@ -1,10 +1,11 @@
 """How values, times and probabilities are written for a clinician. The one place for these words."""
 
 from datetime import UTC, date, datetime, timedelta
+from math import exp
 from zoneinfo import ZoneInfo
 
-from app.chart.svg import UMOL_L_PER_MG_DL
 from model.assessment import Baseline, BaselineMethod, KdigoCriterion
+from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
 
 BASELINE_WORDS = {
     BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "median of outpatient values, 8 to 365 days ago",
@@ -71,7 +72,7 @@ def mg_dl(value: float) -> str:
 
 def umol_l(value_mg_dl: float) -> str:
     """The same creatinine in µmol/L, whole numbers."""
-    return f"{value_mg_dl * UMOL_L_PER_MG_DL:.0f} µmol/L"
+    return f"{value_mg_dl * CREATININE_UMOL_L_PER_MG_DL:.0f} µmol/L"
 
 
 def percent(probability: float) -> str:
@@ -99,8 +100,6 @@ def in_hundred(probability: float) -> int:
 
 def odds_factor(log_odds: float) -> str:
     """ "×1.5": by how much a finding multiplies the odds."""
-    from math import exp
-
     factor = exp(log_odds)
     return f"×{factor:.2f}" if factor < 10 else f"×{factor:.0f}"
 

@@ -1,0 +1,75 @@
+"""`aki serve` and `aki check-config`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from app.cli.configured import configured
+from app.cli.problems import Problem
+
+_CONFIG_NAME = "gunicorn.conf.py"
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. Default: that of AKI_BIND.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on. Default: that of AKI_BIND.")
+@click.option(
+    "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another gunicorn.conf.py."
+)
+def serve(host: str | None, port: int | None, config: Path | None) -> None:
+    """Serve the app with gunicorn, after checking the configuration.
+
+    \b
+    aki serve
+    aki serve --host 0.0.0.0 --port 8443
+    AKI_WORKERS=4 aki serve
+
+    Settings come from AKI_* and ehrs.toml. Behind a reverse proxy that ends TLS, set AKI_TRUSTED_PROXY_COUNT.
+    """
+    settings, _ = configured()
+    bound_host, _, bound_port = settings.bind.rpartition(":")
+    arguments = ["app.factory:create_app()", "--bind", f"{host or bound_host}:{port or bound_port}"]
+    arguments += ["--workers", str(settings.workers), "--threads", str(settings.threads)]
+    found = config or _default_config()
+    if found:
+        arguments += ["--config", str(found)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])  # noqa: S606 - replaces this process
+
+
+def _default_config() -> Path | None:
+    """The one in the working directory, else the one beside the code."""
+    places = (Path(_CONFIG_NAME), Path(__file__).resolve().parents[2] / _CONFIG_NAME)
+    return next((place for place in places if place.is_file()), None)
+
+
+@click.command("check-config")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check_config(as_json: bool) -> None:
+    """Check settings (AKI_*) and EHR registry; name every problem with its place. Exit code 1 when there is one.
+
+    \b
+    aki check-config
+    AKI_EHRS_FILE=/etc/aki/ehrs.toml aki check-config
+    """
+    try:
+        settings, ehrs = configured()
+    except Problem as problem:
+        if not as_json:
+            raise
+        lines = problem.message.splitlines()
+        found = [line.removeprefix("  - ") for line in lines if line.startswith("  - ")]
+        click.echo(json.dumps({"ok": False, "problems": found}, indent=2))
+        sys.exit(1)
+    if as_json:
+        click.echo(json.dumps({"ok": True, "problems": [], "ehrs": [config.id for config in ehrs]}, indent=2))
+        return
+    names = ", ".join(config.launch.name for config in ehrs) or "none"
+    click.echo(f"The configuration is good. Public address: {settings.public_url}. Registered EHRs: {names}.")
+    if settings.development:
+        click.echo(
+            "AKI_DEVELOPMENT is on: http is allowed and a master key is made on first start. Not for patients."
+        )

@@ -1,0 +1,1 @@
+"""`aki stage`: KDIGO and NHS results for each row of a creatinine series."""
