@@ -137,7 +137,7 @@ REFUSED_TESTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 # Reported eGFR: equations and units are mixed across laboratories, so the product computes its own.
 EGFR_CODES: Final = frozenset(
     {
-        "98979-8", "98980-6", "62238-1", "88293-6", "88294-4", "77147-7", "48642-3", "48643-1", "50044-7", "50210-4",
-        "94677-2", "69405-9", "33914-3",
+        "98979-8", "98980-6", "62238-1", "88293-6", "88294-4", "77147-7", "48642-3", "48643-1", "50044-7",
+        "50210-4", "94677-2", "69405-9", "33914-3",
     }
 )  # fmt: skip

@@ -87,7 +87,7 @@ QUERIES: Final[tuple[FhirQuery, ...]] = (
         window_parameter="authoredon",
     ),
     FhirQuery("procedures", "Procedure", "procedures", window=timedelta(days=366)),
-    FhirQuery("encounters", "Encounter", "encounters", count=20),
+    FhirQuery("encounters", "Encounter", "encounters", window=timedelta(days=400), count=50),
 )
 QUERY_KEYS: Final = tuple(query.key for query in QUERIES)
 PREFETCH_KEYS: Final = tuple(dict.fromkeys(query.prefetch_key for query in QUERIES))

@@ -1,0 +1,99 @@
+"""Bundles of every type, taken apart into resources; what surrounds them is noted, never followed.
+
+Search results, collections, batch responses with Bundles inside, transactions, messages, documents and
+histories all hold their resources in `entry[].resource`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from patient_context.shapes import Json, codings, objects, text
+
+MAX_RESOURCES: Final = 50_000
+_EPIC_NO_RESULTS: Final = "4101"  # Epic reports an empty search as an OperationOutcome with this code (CH-18)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource with its entry's fullUrl."""
+
+    resource: Json
+    full_url: str | None = None
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """The resources of a Bundle, and whether it has a next page, falls short of its total, or was cut at the cap."""
+
+    entries: list[Entry] = field(default_factory=list)
+    failures: int = 0
+    has_next: bool = False
+    falls_short: bool = False
+    capped: bool = False
+    ignored: Counter[str] = field(default_factory=Counter)
+
+
+def is_bundle(value: Any) -> bool:
+    """Whether a JSON value claims to be a Bundle."""
+    return isinstance(value, dict) and value.get("resourceType") == "Bundle"
+
+
+def is_outcome(value: Any) -> bool:
+    """Whether a JSON value claims to be an OperationOutcome."""
+    return isinstance(value, dict) and value.get("resourceType") == "OperationOutcome"
+
+
+def is_failure(outcome: Json) -> bool:
+    """Whether an OperationOutcome reports a failure rather than a warning or an empty result."""
+    issues = objects(outcome.get("issue"))
+    if any(code == _EPIC_NO_RESULTS for issue in issues for _, code in codings(issue.get("details"))):
+        return False
+    return not issues or any(issue.get("severity") not in ("warning", "information") for issue in issues)
+
+
+def next_link(bundle: Json) -> str | None:
+    """The address of the next page, as given."""
+    return next(
+        (text(link.get("url")) for link in objects(bundle.get("link")) if link.get("relation") == "next"), None
+    )
+
+
+def unpack(bundle: Json) -> Unpacked:
+    """Every resource of a Bundle and of the Bundles inside it."""
+    found = Unpacked()
+    waiting = [bundle]
+    while waiting:
+        current = waiting.pop()
+        found.has_next = found.has_next or next_link(current) is not None
+        before = len(found.entries)
+        for entry in _entries(current, found.ignored):
+            if len(found.entries) >= MAX_RESOURCES:
+                found.capped = True
+                return found
+            if is_bundle(entry.resource):
+                waiting.append(entry.resource)
+            elif is_outcome(entry.resource):
+                found.ignored["operation-outcome"] += 1
+                found.failures += is_failure(entry.resource)
+            else:
+                found.entries.append(entry)
+        total = current.get("total")
+        if current.get("type") == "searchset" and isinstance(total, int) and not isinstance(total, bool):
+            found.falls_short = found.falls_short or total > len(found.entries) - before
+    return found
+
+
+def _entries(bundle: Json, ignored: Counter[str]) -> Iterator[Entry]:
+    listed = bundle.get("entry")
+    for entry in listed if isinstance(listed, list) else []:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict):
+            yield Entry(resource, text(entry.get("fullUrl")))
+        else:
+            ignored["entry-without-resource"] += 1
+            # A failed part of a batch says so in its response.
+            response = entry.get("response") if isinstance(entry, dict) else None
+            if isinstance(response, dict) and is_outcome(response.get("outcome")):
+                yield Entry(response["outcome"])

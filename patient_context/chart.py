@@ -1,0 +1,53 @@
+"""What accumulates while one patient's resources are read, before it becomes a snapshot."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from model.analytes import Analyte
+from model.snapshot import Measurement, Medication, Problem, ProcedureDone, Rejected, Sex, Stay
+from patient_context.reading import SiteReading
+from patient_context.shapes import Json, Refused, objects, text
+
+
+@dataclass(slots=True)
+class Demographics:
+    """What the Patient resource said."""
+
+    birth_date: date | None = None
+    sex: Sex | None = None
+    name: str | None = None
+    record_number: str | None = None
+    deceased: bool = False
+
+
+@dataclass(slots=True)
+class Chart:
+    """Everything read so far. `ignored` counts what was recognised as of no concern, by reason."""
+
+    read_at: datetime
+    reading: SiteReading
+    medication_resources: dict[str, Json] = field(default_factory=dict)
+    demographics: Demographics = field(default_factory=Demographics)
+    measurements: dict[Analyte, list[Measurement]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    procedures: list[ProcedureDone] = field(default_factory=list)
+    medications: list[Medication] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    zones_assumed: int = 0
+
+    def reject(self, source: str, refusal: Refused) -> None:
+        """List a piece of the chart that is not used, with its reason."""
+        self.rejected.append(Rejected(source, refusal.code, refusal.sentence))
+
+    def require_known_modifiers(self, resource: Json) -> None:
+        """An unknown modifierExtension may turn a statement into its opposite: the resource is not used."""
+        extensions = resource.get("modifierExtension")
+        if not extensions:
+            return
+        known = self.reading.known_modifiers
+        urls = [text(extension.get("url")) for extension in objects(extensions)]
+        if not urls or any(url not in known for url in urls):
+            raise Refused("modifier-unknown", "It carries a modifier this product does not understand.")

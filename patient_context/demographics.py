@@ -1,0 +1,61 @@
+"""The Patient resource -> age, sex and the banner's words. Nothing is guessed from a partial date."""
+
+from datetime import date
+from typing import Any
+
+from model.snapshot import Sex
+from patient_context.chart import Chart
+from patient_context.shapes import Json, Refused, first_code, member, objects, text
+
+
+def add_patient(chart: Chart, resource: Json, source: str) -> None:
+    """Demographics of the one patient; an unusable birth date or sex is listed and left unknown."""
+    try:
+        chart.require_known_modifiers(resource)
+    except Refused as refusal:
+        chart.reject(source, refusal)
+        return
+    known = chart.demographics
+    try:
+        known.birth_date = _birth_date(resource.get("birthDate"), chart.read_at.date())
+    except Refused as refusal:
+        chart.reject(source, refusal)
+    gender = resource.get("gender")
+    known.sex = Sex(gender) if gender in ("female", "male") else None
+    known.name = _name(resource)
+    known.record_number = _record_number(resource)
+    known.deceased = resource.get("deceasedBoolean") is True or text(resource.get("deceasedDateTime")) is not None
+
+
+def _birth_date(value: Any, today: date) -> date | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) < 10 or value[10:11] not in ("", "T"):
+        raise Refused("birth-date-partial", "The birth date is not known to the day; age is left unknown.")
+    try:
+        born = date.fromisoformat(value[:10])
+    except ValueError:
+        raise Refused("birth-date-invalid", "The birth date does not exist.") from None
+    if born > today:
+        raise Refused("birth-date-invalid", "The birth date lies in the future.")
+    return born
+
+
+def _name(resource: Json) -> str | None:
+    names = objects(resource.get("name"))
+    if not names:
+        return None
+    chosen = next((n for n in names if n.get("use") in ("official", "usual")), names[0])
+    if whole := text(chosen.get("text")):
+        return whole
+    given = chosen.get("given")
+    parts = [*(given if isinstance(given, list) else []), chosen.get("family")]
+    return " ".join(p for p in parts if isinstance(p, str) and p) or None
+
+
+def _record_number(resource: Json) -> str | None:
+    identifiers = objects(resource.get("identifier"))
+    for identifier in identifiers:
+        if first_code(member(identifier, "type")) == "MR":
+            return text(identifier.get("value"))
+    return text(identifiers[0].get("value")) if len(identifiers) == 1 else None

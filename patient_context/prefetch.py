@@ -1,0 +1,110 @@
+"""CDS Hooks prefetch -> PatientSnapshot, and two partial snapshots -> one (CH-18 to CH-20).
+
+A key that is absent was not supplied and is fetched; `null` was queried and found nothing; an error in place
+of data is fetched again. What stays unread is named in `incomplete`, so it can never pass for normal.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from model.snapshot import Incomplete, PatientSnapshot
+from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, unpack
+from patient_context.chart import Chart
+from patient_context.mapping import read_chart, snapshot_of
+from patient_context.queries import PREFETCH_KEYS, queries_behind
+from patient_context.reading import DEFAULT_READING, SiteReading
+
+_SENTENCES: Final = {
+    "not-supplied": "The EHR did not supply this part of the chart.",
+    "operation-outcome": "The EHR reported an error instead of this part of the chart.",
+    "unreadable": "This part of the chart came in a form that cannot be read.",
+    "more-pages": "The EHR supplied only the first page of this part of the chart.",
+    "too-many-entries": "This part of the chart is too large and was not read whole.",
+}
+_T = TypeVar("_T")
+_PARTIAL: Final = frozenset({"more-pages", "too-many-entries"})
+
+
+@dataclass(frozen=True, slots=True)
+class PrefetchReading:
+    """A snapshot with the query keys still to be fetched (`missing`) and those supplied in part (`partial`)."""
+
+    snapshot: PatientSnapshot
+    missing: tuple[str, ...]
+    partial: tuple[str, ...] = ()
+
+
+def snapshot_from_prefetch(
+    prefetch: Mapping[str, Any] | None,
+    *,
+    patient_id: str,
+    read_at: datetime,
+    reading: SiteReading = DEFAULT_READING,
+    base_url: str | None = None,
+) -> PrefetchReading:
+    """Read what a CDS client sent along. Never raises for its content; other patients' resources are dropped."""
+    supplied = prefetch if isinstance(prefetch, Mapping) else {}
+    entries: list[Entry] = []
+    lacking: dict[str, str] = {}
+    for key in PREFETCH_KEYS:
+        found, lack = _supplied(supplied[key]) if key in supplied else ([], "not-supplied")
+        entries += found
+        if lack:
+            lacking[key] = lack
+    chart = read_chart(entries, patient_id=patient_id, read_at=read_at, reading=reading, base_url=base_url)
+    incomplete = [
+        Incomplete(query, code, _SENTENCES[code])
+        for key, code in lacking.items()
+        for query in queries_behind((key,))
+    ]
+    return PrefetchReading(
+        snapshot_of(chart, patient_id=patient_id, incomplete=incomplete),
+        missing=queries_behind(key for key, code in lacking.items() if code not in _PARTIAL),
+        partial=queries_behind(key for key, code in lacking.items() if code in _PARTIAL),
+    )
+
+
+def _supplied(value: Any) -> tuple[list[Entry], str | None]:
+    """The entries of one key's value and, if it is not whole, why."""
+    if value is None:
+        return [], None
+    if is_outcome(value):
+        return [], "operation-outcome" if is_failure(value) else None
+    if is_bundle(value):
+        unpacked = unpack(value)
+        if unpacked.failures:
+            return unpacked.entries, "operation-outcome"
+        if unpacked.capped:
+            return unpacked.entries, "too-many-entries"
+        return unpacked.entries, "more-pages" if unpacked.has_next or unpacked.falls_short else None
+    if isinstance(value, dict) and isinstance(value.get("resourceType"), str):
+        return [Entry(value)], None
+    return [], "unreadable"
+
+
+def merge(
+    prefetched: PatientSnapshot, fetched: PatientSnapshot, *, fetched_keys: Collection[str]
+) -> PatientSnapshot:
+    """Two readings of the same patient as one: `fetched` replaces what `prefetched` lacked of `fetched_keys`."""
+    chart = Chart(fetched.read_at, DEFAULT_READING)
+    for part in (prefetched, fetched):
+        for analyte, series in part.series.items():
+            _add_new(chart.measurements.setdefault(analyte, []), series)
+        _add_new(chart.problems, part.problems)
+        _add_new(chart.procedures, part.procedures)
+        _add_new(chart.medications, part.medications)
+        _add_new(chart.stays, part.stays)
+        _add_new(chart.rejected, part.rejected)
+    known = fetched if "patient" in fetched_keys else prefetched
+    chart.demographics.birth_date, chart.demographics.sex = known.birth_date, known.sex
+    chart.demographics.name, chart.demographics.record_number = known.name, known.record_number
+    chart.demographics.deceased = known.deceased
+    lacking = [part for part in prefetched.incomplete if part.part not in fetched_keys]
+    return snapshot_of(chart, patient_id=prefetched.patient_id, incomplete=(*lacking, *fetched.incomplete))
+
+
+def _add_new(held: list[_T], more: Iterable[_T]) -> None:
+    known = set(held)
+    held += [item for item in more if item not in known]

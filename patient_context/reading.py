@@ -1,0 +1,26 @@
+"""How one hospital's charts are to be read: its time zone, its local codes, its habits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SiteReading:
+    """The `[ehr.reading]` table of a registration.
+
+    `time_zone` reads times that give no offset. `local_codes` maps "system|code" to a LOINC code of
+    `patient_context.codes` (VN-15). `accept_preliminary` lets preliminary results into the assessment (FH-4).
+    `trust_unit_over_code` accepts a unit that contradicts its LOINC code, for laboratories known to send one
+    code for both. `known_modifiers` are modifierExtension URLs that change nothing for us.
+    """
+
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    accept_preliminary: bool = False
+    local_codes: Mapping[str, str] = field(default_factory=dict)
+    trust_unit_over_code: bool = False
+    known_modifiers: frozenset[str] = frozenset()
+
+
+DEFAULT_READING: Final = SiteReading()

@@ -1,0 +1,105 @@
+"""Measurements of one analyte put in order: each result once, conflicts and swapped units listed.
+
+Two results of one moment that contradict each other are never averaged: for the analytes named here the more
+alarming one is used and the other listed as a conflict; for the rest (a cuff and an arterial line) both stand.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from model.analytes import Analyte
+from model.snapshot import Measurement
+from patient_context.chart import Chart
+from patient_context.shapes import Refused
+
+# For these, two different results of one moment are a conflict and the more alarming one is kept.
+_ALARMING_IS_HIGH: Final = {
+    Analyte.CREATININE: True,
+    Analyte.UREA_NITROGEN: True,
+    Analyte.POTASSIUM: True,
+    Analyte.LACTATE: True,
+    Analyte.BICARBONATE: False,
+    Analyte.PH: False,
+}
+_CONFLICT: Final = "Another {} of the same time differs; the more alarming one is used."
+# The same result resulted in two units differs by rounding only.
+_ROUNDING: Final = {Analyte.CREATININE: 0.06, Analyte.UREA_NITROGEN: 1.0}
+_SWAPPED_LOW, _SWAPPED_HIGH = 55.0, 140.0  # around 88.4, the factor between creatinine's two units
+
+
+def settle_series(chart: Chart) -> dict[Analyte, tuple[Measurement, ...]]:
+    """Measurements per analyte in time order, each result once, conflicts and swapped units listed."""
+    settled: dict[Analyte, tuple[Measurement, ...]] = {}
+    for analyte, found in chart.measurements.items():
+        ordered = sorted(found, key=_order)
+        if analyte is not Analyte.URINE_OUTPUT:  # two equal volumes of one moment are two volumes
+            ordered = _without_duplicates(chart, analyte, ordered)
+        if analyte is Analyte.CREATININE:
+            ordered = _without_swapped_units(chart, ordered)
+        if ordered:
+            settled[analyte] = tuple(ordered)
+    return settled
+
+
+def _order(m: Measurement) -> tuple[Any, ...]:
+    return (m.at, m.available_at, m.source, m.value, m.comparator or "", m.preliminary, m.day_only)
+
+
+def _without_duplicates(chart: Chart, analyte: Analyte, ordered: list[Measurement]) -> list[Measurement]:
+    moments: dict[tuple[datetime, bool], list[Measurement]] = {}
+    for measurement in ordered:
+        moments.setdefault((measurement.at, measurement.day_only), []).append(measurement)
+    if len(moments) == len(ordered):
+        return ordered
+    kept = (_one_moment(chart, analyte, group) if len(group) > 1 else group for group in moments.values())
+    return sorted((m for group in kept for m in group), key=_order)
+
+
+def _one_moment(chart: Chart, analyte: Analyte, group: list[Measurement]) -> list[Measurement]:
+    """Several results of one moment: equal ones count once, contradicting ones leave the alarming one."""
+    distinct: dict[tuple[float, Any], Measurement] = {}
+    for measurement in group:
+        distinct.setdefault((measurement.value, measurement.comparator), measurement)
+    chart.ignored["duplicate"] += len(group) - len(distinct)
+    high = _ALARMING_IS_HIGH.get(analyte)
+    if high is None or len(distinct) == 1 or group[0].day_only:
+        return list(distinct.values())
+    ranked = sorted(distinct.values(), key=lambda m: (m.value, m.comparator or ""), reverse=high)
+    for other in ranked[1:]:
+        if abs(other.value - ranked[0].value) <= _ROUNDING.get(analyte, 0.0):
+            chart.ignored["duplicate"] += 1
+            continue
+        chart.reject(
+            other.source,
+            Refused(
+                "conflict",
+                f"Another {analyte.replace('_', ' ')} of the same time differs; the more alarming one is used.",
+            ),
+        )
+    return ranked[:1]
+
+
+def _without_swapped_units(chart: Chart, ordered: list[Measurement]) -> list[Measurement]:
+    """Refuse creatinines that differ from the patient's own others as mg/dL differs from umol/L."""
+    values = sorted(m.value for m in ordered)
+    if len(values) < 2 or values[-1] < values[0] * _SWAPPED_LOW:
+        return ordered
+    middle = values[len(values) // 2] if len(values) > 2 else None
+    kept = []
+    for measurement in ordered:
+        references = [middle] if middle is not None else [v for v in values if v != measurement.value]
+        if any(_looks_swapped(measurement.value, reference) for reference in references):
+            sentence = (
+                "It differs from the patient's other results about 88-fold: mg/dL and umol/L may be mixed up."
+            )
+            chart.reject(
+                measurement.source, Refused("unit-swap-suspected", sentence + " Please check the result.")
+            )
+        else:
+            kept.append(measurement)
+    return kept
+
+
+def _looks_swapped(value: float, reference: float) -> bool:
+    low, high = sorted((value, reference))
+    return _SWAPPED_LOW <= high / low <= _SWAPPED_HIGH

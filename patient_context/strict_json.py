@@ -1,0 +1,42 @@
+"""JSON as RFC 8259 has it, and nothing more: the only way bytes from outside become Python values here.
+
+NaN, Infinity and numbers beyond a double are refused by the parser; size and depth are capped. Of duplicate
+keys the last one counts, as in every EHR's own parser.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from patient_context.errors import JsonRefused
+
+MAX_BYTES: Final = 50_000_000  # a chart of about 50,000 Observations
+_UTF8_BOM: Final = b"\xef\xbb\xbf"
+_decoder: Final = msgspec.json.Decoder()
+
+
+def loads(body: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
+    """The JSON value in `body` (UTF-8, a byte order mark is tolerated).
+
+    Raises JsonRefused: `too-large`, `empty`, `not-json-but-html`, `too-deep`, `not-utf-8` or `not-json`.
+    """
+    if len(body) > max_bytes:
+        raise JsonRefused("too-large", f"The answer is larger than {max_bytes // 1_000_000} MB.")
+    text = body.removeprefix(_UTF8_BOM)
+    try:
+        return _decoder.decode(text)
+    except RecursionError:
+        raise JsonRefused("too-deep", "The JSON is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise JsonRefused("not-utf-8", "The text is not UTF-8.") from None
+    except msgspec.DecodeError:  # its message quotes the input: not passed on
+        raise _refusal(text) from None
+
+
+def _refusal(text: bytes) -> JsonRefused:
+    start = text[:64].lstrip()
+    if not start:
+        return JsonRefused("empty", "There is no content.")
+    if start.startswith(b"<"):
+        return JsonRefused("not-json-but-html", "A web page came back instead of data; a login may have expired.")
+    return JsonRefused("not-json", "The content is not valid JSON: it may be cut off or hold NaN or Infinity.")

@@ -1,0 +1,43 @@
+"""Several versions of one resource: the newest counts (VN-20, hardening "corrected supersedes")."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from patient_context.bundles import Entry
+from patient_context.chart import Chart
+from patient_context.shapes import fhir_id, member
+from patient_context.times import optional_time
+
+_LATER_STATUS: Final = {"entered-in-error": 4, "cancelled": 3, "corrected": 2, "amended": 2, "final": 1}
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def newest_versions(entries: Iterable[Entry], chart: Chart) -> list[Entry]:
+    """Each (type, id) once, in its newest version; entries without an id pass as they are."""
+    newest: dict[tuple[Any, str], Entry] = {}
+    others: list[Entry] = []
+    for entry in entries:
+        resource = entry.resource
+        kind, found = resource.get("resourceType"), fhir_id(resource.get("id"))
+        if found is None or not isinstance(kind, str):
+            others.append(entry)
+            continue
+        earlier = newest.setdefault((kind, found), entry)
+        if earlier is not entry:
+            chart.ignored["older-version-or-repeat"] += 1
+            if _age_rank(entry) > _age_rank(earlier):
+                newest[kind, found] = entry
+    return [*newest.values(), *others]
+
+
+def _age_rank(entry: Entry) -> tuple[Any, ...]:
+    """Later is greater: last update, version number, the status a correction ends in; content only to be definite."""
+    meta = member(entry.resource, "meta")
+    version = meta.get("versionId")
+    number = int(version) if isinstance(version, str) and version.isdecimal() and len(version) < 19 else -1
+    status = entry.resource.get("status")
+    rank = _LATER_STATUS.get(status, 0) if isinstance(status, str) else 0
+    content = json.dumps(entry.resource, sort_keys=True, default=str)
+    return (optional_time(meta.get("lastUpdated"), UTC) or _BEGINNING, number, rank, content)
