@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Final
 
 import requests
@@ -153,7 +154,12 @@ class GuardedSession(requests.Session):
     """Requests to the allow-listed bases only. Holds no cookies; ignores proxies and netrc of the environment."""
 
     def __init__(
-        self, allowed: Collection[str], *, limits: Limits | None = None, networks: Iterable[Network] = ()
+        self,
+        allowed: Collection[str],
+        *,
+        limits: Limits | None = None,
+        networks: Iterable[Network] = (),
+        ca_file: Path | None = None,
     ) -> None:
         super().__init__()
         self.trust_env = False
@@ -161,6 +167,7 @@ class GuardedSession(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._allowed = tuple(allowed)
         self._limits = limits or Limits()
+        self._verify: str | bool = str(ca_file) if ca_file else True
         adapter = _GuardedAdapter(tuple(networks), self._limits)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
@@ -171,7 +178,7 @@ class GuardedSession(requests.Session):
             raise OutboundRefused("address-not-registered")
         kwargs["timeout"] = kwargs.get("timeout") or (self._limits.connect_seconds, self._limits.read_seconds)
         kwargs["stream"] = True
-        kwargs["verify"] = True
+        kwargs["verify"] = self._verify
         deadline = time.monotonic() + self._limits.total_seconds
         try:
             response = super().send(request, **kwargs)
@@ -219,4 +226,4 @@ class GuardedSession(requests.Session):
         finally:
             response.close()
         response._content = b"".join(parts)
-        response._content_consumed = True
+        response._content_consumed = True  # type: ignore[attr-defined]  # as requests itself marks it

@@ -1,6 +1,7 @@
 """JWT ids of CDS callers that have been used, shared by all workers and kept over restarts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Engine, delete
 from sqlalchemy.exc import IntegrityError
@@ -9,16 +10,21 @@ from sqlalchemy.orm import Session
 from app.sessions import Clock, digest_of
 from app.tables import CdsJtiRow
 
+_PURGE_EVERY: Final = timedelta(minutes=5)
+
 
 class UsedJwtIds:
-    """Remembers the `jti` of CDS callers' JWTs across workers and restarts, so each JWT works once."""
+    """Each JWT works once: `cds_hooks.replay.JtiStore` on the database."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._purged_at = clock()
 
     def remember(self, iss: str, jti: str, expires_at: datetime) -> bool:
         """True the first time; False when this issuer has used this `jti` already. The primary key decides."""
+        if self._clock() - self._purged_at > _PURGE_EVERY:
+            self.purge()
         jti_hash = digest_of(f"{len(iss)}:{iss}:{jti}")
         try:
             with Session(self._engine) as db, db.begin():
@@ -29,5 +35,6 @@ class UsedJwtIds:
 
     def purge(self) -> None:
         """Forget those whose JWT has expired anyway."""
+        self._purged_at = self._clock()
         with Session(self._engine) as db, db.begin():
-            db.execute(delete(CdsJtiRow).where(CdsJtiRow.expires_at <= self._clock()))
+            db.execute(delete(CdsJtiRow).where(CdsJtiRow.expires_at <= self._purged_at))

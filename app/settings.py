@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     outbound_read_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     outbound_total_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     outbound_max_megabytes: Annotated[int, Field(ge=1, le=512)] = 32
+    outbound_ca_file: Path | None = None
+    """Certificates to trust instead of the public ones, for EHRs behind a hospital's own authority."""
     read_deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     """For reading one patient's whole chart, all pages."""
     cds_budget_seconds: Annotated[float, Field(gt=0, le=30)] = 4.0
@@ -176,3 +178,8 @@ def _file_problems() -> list[str]:
         elif _from_file(field_name) is None:
             lines.append(f"{name}_FILE: the file cannot be read")
     return lines
+
+
+def prometheus_dir() -> str | None:
+    """Where workers share their metrics; gunicorn.conf.py sets it before anything is imported."""
+    return _environment().get("PROMETHEUS_MULTIPROC_DIR")

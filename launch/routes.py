@@ -1,6 +1,5 @@
 """`/launch`, `/launch/standalone`, `/callback`, `/.well-known/jwks.json`. Thin: decisions are in `client`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -41,7 +40,7 @@ class LaunchEvents(Protocol):
 class LaunchDependencies:
     """Everything the routes need."""
 
-    client: Callable[[], LaunchClient]
+    client: LaunchClient
     pending: PendingLaunches
     events: LaunchEvents
 
@@ -53,12 +52,12 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
     @blueprint.get("/launch")
     def launch() -> Response:
         """EHR launch (SL-1). Other query parameters are left alone (SL-6)."""
-        return _send_to_ehr(deps, deps.client().begin(_parameter("iss"), _parameter("launch")))
+        return _send_to_ehr(deps, deps.client.begin(_parameter("iss"), _parameter("launch")))
 
     @blueprint.get("/launch/standalone")
     def launch_standalone() -> Response:
         """Standalone launch at a registered EHR, named by its id in the registry."""
-        return _send_to_ehr(deps, deps.client().begin_standalone(_parameter("ehr") or ""))
+        return _send_to_ehr(deps, deps.client.begin_standalone(_parameter("ehr") or ""))
 
     @blueprint.get("/callback")
     def callback() -> Response:
@@ -70,7 +69,7 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
         g.ehr_id = pending.ehr_id
         query = {name: value for name in ("code", "error", "iss") if (value := _parameter(name)) is not None}
         try:
-            context = deps.client().finish(pending, query)
+            context = deps.client.finish(pending, query)
         except LaunchError as error:
             deps.events.refused(pending.ehr_id, error)
             raise
@@ -79,7 +78,7 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
     @blueprint.get("/.well-known/jwks.json")
     def jwks() -> Response:
         """Our public keys, for EHRs that verify our assertions (SL-76)."""
-        response = jsonify(deps.client().keys.public_jwks())
+        response = jsonify(deps.client.keys.public_jwks())
         response.cache_control.public = True
         response.cache_control.max_age = _JWKS_MAX_AGE_SECONDS
         return response

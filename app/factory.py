@@ -1,0 +1,87 @@
+"""Puts the application together. Every collaborator is made here and handed on; nothing is found by magic."""
+
+import re
+import time
+import uuid
+from typing import Final
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.error_pages import register_error_pages
+from app.health import count_requests, health_blueprint
+from app.launching import LaunchReception
+from app.logs import configure_logs
+from app.security_headers import add_security_headers
+from app.services import AppServices, open_services
+from app.settings import Settings, load_settings
+from launch.client import ClientSettings, LaunchClient
+from launch.routes import LaunchDependencies, launch_blueprint
+from patient_context.queries import scopes
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{8,64}")
+_MAX_BODY_BYTES: Final = 12 * 1024 * 1024
+
+_log = structlog.get_logger("app")
+
+
+def create_app(settings: Settings | None = None, *, services: AppServices | None = None) -> Flask:
+    """The WSGI application. Raises ConfigurationError with every problem of settings and registry."""
+    settings = services.settings if services else settings or load_settings()
+    configure_logs(settings.log_level)
+    services = services or open_services(settings)
+    app = Flask("app", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=_MAX_BODY_BYTES)
+    app.extensions["aki"] = services
+    _identify_requests(app)
+    count_requests(app)
+    register_error_pages(app)
+    add_security_headers(app, services.ehrs, is_https=settings.is_https)
+    app.register_blueprint(health_blueprint(services))
+    app.register_blueprint(launch_blueprint(_launch_dependencies(services)))
+    if settings.trusted_proxy_count:
+        hops = settings.trusted_proxy_count
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    if settings.development:
+        _log.warning("development mode", detail="http issuers and a generated master key are allowed")
+    return app
+
+
+def _launch_dependencies(services: AppServices) -> LaunchDependencies:
+    client = LaunchClient(
+        services.ehrs.registry,
+        services.client_keys,
+        session_for=services.outbound.for_launch,
+        clock=services.clock,
+        settings=ClientSettings(
+            redirect_uri=f"{services.settings.public_url}/callback",
+            product_scopes=lambda syntax: scopes("v2" if syntax == "v2" else "v1"),
+        ),
+    )
+    return LaunchDependencies(client=client, pending=services.pending, events=LaunchReception(services))
+
+
+def _identify_requests(app: Flask) -> None:
+    """An id per request, in the log, in the answer, and on every error page; one line per answer."""
+
+    @app.before_request
+    def identify() -> None:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.received = time.monotonic()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def write_down(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        _log.info(
+            "answered",
+            method=request.method,
+            endpoint=request.endpoint or "none",
+            status=response.status_code,
+            duration_ms=round((time.monotonic() - g.get("received", time.monotonic())) * 1000, 1),
+            ehr_id=g.get("ehr_id"),
+        )
+        return response

@@ -1,0 +1,96 @@
+"""`/health` (alive), `/ready` (may take traffic, with causes) and `/metrics` (Prometheus, all workers)."""
+
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from flask import Blueprint, Flask, Response, g, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database import is_current
+from app.services import AppServices
+from app.settings import prometheus_dir
+from model.errors import ModelError
+
+# Endpoint names only: a path holds a launch id.
+REQUESTS: Final = Counter("aki_requests_total", "Requests answered.", ["endpoint", "status"])
+SECONDS: Final = Histogram("aki_request_seconds", "Time to answer.", ["endpoint"])
+
+
+def health_blueprint(services: AppServices) -> Blueprint:
+    """Answers for load balancers, operators and Prometheus. Nothing here needs or shows a patient."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/health")
+    def health() -> Response:
+        return jsonify(status="ok", version=product_version(), model=_model_id(services))
+
+    @blueprint.get("/ready")
+    def ready() -> Response:
+        problems = _problems(services)
+        response = jsonify(status="not ready" if problems else "ready", problems=problems)
+        response.status_code = 503 if problems else 200
+        return response
+
+    @blueprint.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+    return blueprint
+
+
+def count_requests(app: Flask) -> None:
+    """Count every answer by endpoint name and status."""
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.monotonic()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        endpoint = request.endpoint or "none"
+        REQUESTS.labels(endpoint, str(response.status_code)).inc()
+        SECONDS.labels(endpoint).observe(time.monotonic() - g.get("started", time.monotonic()))
+        return response
+
+
+def product_version() -> str:
+    """The installed version."""
+    try:
+        return version("aki-sentinel")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _registry() -> CollectorRegistry:
+    """This process's numbers, or those of all workers where gunicorn has set the directory."""
+    if not prometheus_dir():
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _model_id(services: AppServices) -> str | None:
+    return None if isinstance(services.model, ModelError) else services.model.identity.id
+
+
+def _problems(services: AppServices) -> list[dict[str, str]]:
+    checks: dict[str, Callable[[], str | None]] = {
+        "database": lambda: None if is_current(services.engine) else "the schema is not current: aki db upgrade",
+        "model": lambda: "refused: risk is withheld" if isinstance(services.model, ModelError) else None,
+        "signing-key": lambda: None if services.client_keys else "no key to sign with",
+        "registry": lambda: None if len(services.ehrs) else "no EHR is registered (ehrs.toml)",
+    }
+    found = []
+    for part, check in checks.items():
+        try:
+            cause = check()
+        except SQLAlchemyError:
+            cause = "cannot be reached"
+        if cause is not None:
+            found.append({"part": part, "cause": cause})
+    return found

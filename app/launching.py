@@ -1,0 +1,74 @@
+"""What happens around a launch: the browser's cookie, the session, the audit trail, the way to the page."""
+
+from flask import Response, g
+
+from app.audit import AuditEvent, AuditFailed
+from app.services import AppServices
+from app.sessions import cookie_name
+from launch.context import LaunchContext
+from launch.errors import LaunchError
+from launch.pending import BrowserTicket
+
+
+class LaunchReception:
+    """`launch.routes.LaunchEvents` for this application."""
+
+    def __init__(self, services: AppServices) -> None:
+        self._services = services
+
+    def begun(self, ticket: BrowserTicket, response: Response) -> None:
+        """The ticket as a cookie, for as long as a launch may take."""
+        set_ticket(response, ticket, max_age_seconds=self._services.settings.launch_minutes * 60)
+
+    def accepted(self, context: LaunchContext, pending_launch_id: str) -> Response:
+        """A new session with a new cookie, written down before anything is shown; then 303 to a clean address."""
+        services = self._services
+        session, ticket = services.sessions.start(context)
+        try:
+            services.audit.record(
+                AuditEvent(
+                    action="launch-accepted",
+                    outcome="success",
+                    ehr_id=session.ehr_id,
+                    who=session.user_label,
+                    patient_id=session.patient_id,
+                    request_id=g.get("request_id"),
+                )
+            )
+        except AuditFailed:
+            services.sessions.end(session.id)
+            raise
+        response = Response(status=303)
+        response.headers["Location"] = f"/p/{session.id}/"
+        drop_ticket(response, pending_launch_id)
+        set_ticket(response, ticket, max_age_seconds=services.settings.session_absolute_hours * 3600)
+        services.sessions.purge()
+        return response
+
+    def refused(self, ehr_id: str, error: LaunchError) -> None:
+        """A launch that came back from the EHR and could not be accepted."""
+        event = AuditEvent(
+            action="launch-refused", outcome=error.code, ehr_id=ehr_id, request_id=g.get("request_id")
+        )
+        self._services.audit.record(event)
+
+
+def set_ticket(response: Response, ticket: BrowserTicket, *, max_age_seconds: int) -> None:
+    """One cookie per launch; works inside an EHR's frame and is kept apart per embedding site (SL-57)."""
+    response.set_cookie(
+        cookie_name(ticket.launch_id),
+        ticket.secret,
+        max_age=max_age_seconds,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )
+
+
+def drop_ticket(response: Response, launch_id: str) -> None:
+    """Take a launch's cookie back, with the attributes it was set with."""
+    response.delete_cookie(
+        cookie_name(launch_id), path="/", secure=True, httponly=True, samesite="None", partitioned=True
+    )

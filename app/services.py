@@ -1,0 +1,153 @@
+"""What the pages, the launch and the CDS services share: one object, made once, handed to each blueprint."""
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import requests
+from sqlalchemy import Engine
+
+from app.audit import AuditTrail
+from app.configuration import ConfigurationError
+from app.database import is_current, open_engine, upgrade
+from app.ehrs import Ehrs, load_ehrs
+from app.encryption import SealedBox, Undecipherable, sealed_box
+from app.outbound import GuardedSession, Limits
+from app.pending import StoredPendingLaunches
+from app.replay import UsedJwtIds
+from app.sessions import Clock, LaunchSessions
+from app.settings import PREFIX, Settings
+from app.signing_keys import StoredKeys
+from launch.keys import ClientKeys
+from launch.registry import EhrRegistration, SigningAlgorithm
+from model import artifact
+from model.assess import RiskPredictor, assess
+from model.assessment import Outcome
+from model.errors import ModelError
+from model.snapshot import PatientSnapshot
+
+_BYTES_PER_MEGABYTE = 1024 * 1024
+
+
+class OutboundSessions:
+    """One guarded session per EHR and purpose, made when first used and kept for its connections."""
+
+    def __init__(self, ehrs: Ehrs, settings: Settings) -> None:
+        self._ehrs = ehrs
+        self._ca_file = settings.outbound_ca_file
+        self._limits = Limits(
+            connect_seconds=settings.outbound_connect_seconds,
+            read_seconds=settings.outbound_read_seconds,
+            total_seconds=settings.outbound_total_seconds,
+            max_bytes=settings.outbound_max_megabytes * _BYTES_PER_MEGABYTE,
+        )
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], GuardedSession] = {}
+
+    def for_launch(self, registration: EhrRegistration) -> requests.Session:
+        """For discovery, tokens and keys: the EHR's own and trusted origins."""
+        return self._session("launch", registration, registration.origins)
+
+    def for_fhir(self, ehr_id: str) -> requests.Session:
+        """For charts and the CDS caller's keys: below the FHIR bases only, so a token goes nowhere else."""
+        ehr = self._ehrs.by_id(ehr_id)
+        allowed = {ehr.launch.iss}
+        if ehr.cds is not None:
+            allowed |= {*ehr.cds.fhir_servers, *((ehr.cds.jku,) if ehr.cds.jku else ())}
+        return self._session("fhir", ehr.launch, frozenset(allowed))
+
+    def _session(self, purpose: str, registration: EhrRegistration, allowed: frozenset[str]) -> requests.Session:
+        with self._lock:
+            key = (purpose, registration.id)
+            if key not in self._kept:
+                self._kept[key] = GuardedSession(
+                    allowed, limits=self._limits, networks=registration.networks, ca_file=self._ca_file
+                )
+            return self._kept[key]
+
+
+@dataclass(frozen=True, slots=True)
+class AppServices:
+    """Handed to every blueprint. `model` may be the refusal to load one: staging goes on without risk."""
+
+    settings: Settings
+    ehrs: Ehrs
+    engine: Engine
+    sessions: LaunchSessions
+    pending: StoredPendingLaunches
+    used_jwt_ids: UsedJwtIds
+    audit: AuditTrail
+    client_keys: ClientKeys
+    outbound: OutboundSessions
+    model: RiskPredictor | ModelError
+    clock: Clock
+
+    def http_session_for(self, ehr_id: str) -> requests.Session:
+        """The only HTTP session for reading this EHR's charts."""
+        return self.outbound.for_fhir(ehr_id)
+
+    def assess(self, snapshot: PatientSnapshot, now: datetime, ehr_id: str) -> Outcome:
+        """The one assessment, with the site's policy: page, card and batch all come through here."""
+        return assess(snapshot, now=now, model=self.model, policy=self.ehrs.by_id(ehr_id).policy)
+
+
+def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock | None = None) -> AppServices:
+    """Open database, keys, registry and model. Raises ConfigurationError."""
+    clock = clock or _now
+    ehrs = ehrs if ehrs is not None else load_ehrs(settings.ehrs_file, development=settings.development)
+    box = sealed_box(settings)
+    engine = _ready_engine(settings)
+    return AppServices(
+        settings=settings,
+        ehrs=ehrs,
+        engine=engine,
+        sessions=LaunchSessions(
+            engine,
+            box,
+            clock,
+            idle=timedelta(minutes=settings.session_idle_minutes),
+            absolute=timedelta(hours=settings.session_absolute_hours),
+        ),
+        pending=StoredPendingLaunches(engine, box, clock, kept_for=timedelta(minutes=settings.launch_minutes)),
+        used_jwt_ids=UsedJwtIds(engine, clock),
+        audit=AuditTrail(engine, clock),
+        client_keys=_client_keys(engine, box, clock, ehrs),
+        outbound=OutboundSessions(ehrs, settings),
+        model=_model(),
+        clock=clock,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _ready_engine(settings: Settings) -> Engine:
+    """SQLite is brought up to date by itself; a shared database only by the operator (`aki db upgrade`)."""
+    engine = open_engine(settings.resolved_database_url)
+    if engine.dialect.name == "sqlite":
+        upgrade(engine)
+    elif not is_current(engine):
+        raise ConfigurationError([f"{PREFIX}DATABASE_URL: the schema is not current; run `aki db upgrade`"])
+    return engine
+
+
+def _client_keys(engine: Engine, box: SealedBox, clock: Clock, ehrs: Ehrs) -> ClientKeys:
+    algorithms: set[SigningAlgorithm] = {
+        ehr.launch.signing_alg for ehr in ehrs if ehr.launch.auth_method == "private_key_jwt"
+    }
+    try:
+        return ClientKeys.open(StoredKeys(engine, box, clock), algorithms | {"ES384"})
+    except Undecipherable:
+        raise ConfigurationError([f"{PREFIX}MASTER_KEY: does not open the stored signing keys"]) from None
+
+
+def _model() -> RiskPredictor | ModelError:
+    loader = getattr(artifact, "load_bundled_model", None)
+    if loader is None:
+        return ModelError("no model is bundled")
+    try:
+        return cast(RiskPredictor, loader())
+    except ModelError as refusal:
+        return refusal

@@ -1,0 +1,39 @@
+"""gunicorn: threads in a few workers, loaded once, stopped gently. Every number comes from the AKI_* settings."""
+
+import os
+import shutil
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251  before numpy-like libraries start their threads
+
+from app.settings import load_settings
+
+settings = load_settings()
+
+metrics_dir = (settings.state_dir / "metrics").resolve()
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)  # noqa: TID251  read when prometheus_client is imported
+shutil.rmtree(metrics_dir, ignore_errors=True)
+metrics_dir.mkdir(parents=True, mode=0o700)
+
+wsgi_app = "app.factory:create_app()"
+bind = settings.bind
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", settings.workers))  # noqa: TID251
+threads = settings.threads
+preload_app = True
+timeout = 60
+graceful_timeout = int(max(settings.cds_budget_seconds, settings.read_deadline_seconds)) + 10
+keepalive = 5
+max_requests = 20_000
+max_requests_jitter = 2_000
+limit_request_line = 8190
+accesslog = None  # the application writes one line per answer, without addresses
+errorlog = "-"
+control_socket_disable = True
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
+    """Forget the gauges of a worker that has gone."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
