@@ -12,6 +12,7 @@ from model.analytes import Analyte
 from model.applicability import cautions, exclusion
 from model.assessment import (
     Assessment,
+    EpisodeState,
     Inputs,
     InsufficientData,
     KdigoStaging,
@@ -93,6 +94,8 @@ def _predict(
         return Reason("risk_needs_age_and_sex", "No risk is given: the chart does not state age or sex.")
     if age_years(snapshot.birth_date, now) < ADULT_AGE_YEARS:
         return Reason("risk_adults_only", "No risk is given: the model was built on adults only.")
+    if kdigo.episode is not None and kdigo.episode.state is EpisodeState.PERSISTING:
+        return Reason("risk_not_after_onset", "No risk of AKI is given: the last AKI has not recovered.")
     if kdigo.stage:
         return model.progression(snapshot, now=now, current_stage=kdigo.stage)
     return model.onset(snapshot, now=now)
@@ -104,10 +107,8 @@ def _nothing_to_say(staging: Staging, prediction: Prediction | Reason) -> bool:
 
 
 def _incomplete_reasons(snapshot: PatientSnapshot) -> list[Reason]:
-    return [
-        Reason(f"{item.part}_incomplete", f"The chart's {item.part} could not be read whole: {item.reason}")
-        for item in snapshot.incomplete
-    ]
+    """What of the chart was not read whole, in the words of whoever read it."""
+    return [Reason(f"incomplete_{item.part}", item.reason) for item in snapshot.incomplete]
 
 
 def _inputs(snapshot: PatientSnapshot, now: datetime) -> Inputs:

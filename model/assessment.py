@@ -229,26 +229,26 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
         "patient_id": outcome.patient_id,
     }
     if outcome.reasons:
-        document["reasons"] = [_to_json(reason) for reason in outcome.reasons]
+        document["reasons"] = [part_to_json(reason) for reason in outcome.reasons]
     if isinstance(outcome, Assessment):
         parts = {name: getattr(outcome, name) for name in _TOP_LEVEL}
-        document |= {name: _to_json(part) for name, part in parts.items() if part is not None}
+        document |= {name: part_to_json(part) for name, part in parts.items() if part is not None}
     document["inputs"] = _inputs_to_json(outcome.inputs)
     if outcome.model is not None:
-        document["model"] = _to_json(outcome.model)
+        document["model"] = part_to_json(outcome.model)
     return document
 
 
 def _inputs_to_json(inputs: Inputs) -> dict[str, Any]:
     """`used` and `rejected` are always there, so a reader can tell none from not said."""
-    document: dict[str, Any] = {"used": inputs.used, "rejected": [_to_json(item) for item in inputs.rejected]}
+    document: dict[str, Any] = {"used": inputs.used, "rejected": [part_to_json(item) for item in inputs.rejected]}
     if inputs.incomplete:
-        document["incomplete"] = [_to_json(item) for item in inputs.incomplete]
+        document["incomplete"] = [part_to_json(item) for item in inputs.incomplete]
     return document
 
 
-def _to_json(value: Any) -> Any:
-    """A dataclass as an object without its empty fields; floats to 6 decimals."""
+def part_to_json(value: Any) -> Any:
+    """A part of an outcome as JSON: a dataclass as an object without its empty fields; floats to 6 decimals."""
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, datetime):
@@ -256,8 +256,8 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6)
     if isinstance(value, tuple):
-        return [_to_json(item) for item in value]
+        return [part_to_json(item) for item in value]
     if is_dataclass(value):
         pairs = ((item.name, getattr(value, item.name)) for item in fields(value))
-        return {name: _to_json(part) for name, part in pairs if part is not None}
+        return {name: part_to_json(part) for name, part in pairs if part is not None}
     return value

@@ -5,7 +5,6 @@ got better. The episode therefore keeps the reference of its onset: it is over w
 the criterion that opened it (ADQI 16: Chawla, Nat Rev Nephrol 2017;13:241; docs/kdigo.md, "Episodes").
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.assessment import AkiEpisode, EpisodeState
@@ -40,24 +39,34 @@ class _Running:
         return not still_raised and not still_risen
 
 
-def latest_episode(
-    course: CreatinineCourse, references: References, stages: Sequence[int | None], direction: str | None
-) -> AkiEpisode | None:
-    """The episode running at the end of the course, or the last one if it ended within 90 days before that."""
-    episode: _Running | None = None
-    for index, stage in enumerate(stages):
+class EpisodeTracker:
+    """Walks a course once; after each point it can describe the episode that runs or last ran."""
+
+    __slots__ = ("_course", "_episode", "_references")
+
+    def __init__(self, course: CreatinineCourse, references: References) -> None:
+        self._course = course
+        self._references = references
+        self._episode: _Running | None = None
+
+    def see(self, index: int, stage: int | None) -> None:
+        """Take in the next time point. One that could not be staged changes nothing."""
         if stage is None:
-            continue
-        running = episode is not None and episode.recovered is None
-        if episode is not None and running and not _lost(course, episode.last, index):
-            episode.see(index, stage, course.mg_dl[index], course.mg_dl[episode.peak])
-            if stage == 0 and episode.is_over(course.mg_dl[index]):
-                episode.recovered = index
-        elif stage > 0:
-            episode = _open(course, references, index, stage)
-    if episode is None or _lost(course, episode.last, len(course) - 1):
-        return None
-    return _describe(course, episode, stages[-1], direction)
+            return
+        value, episode = self._course.mg_dl[index], self._episode
+        if episode is None or episode.recovered is not None or _lost(self._course, episode.last, index):
+            if stage > 0:
+                self._episode = _open(self._course, self._references, index, stage)
+            return
+        episode.see(index, stage, value, self._course.mg_dl[episode.peak])
+        if stage == 0 and episode.is_over(value):
+            episode.recovered = index
+
+    def describe(self, index: int, stage: int | None, direction: str | None) -> AkiEpisode | None:
+        """The episode as it stands at `index`, or None without one in the 90 days before it."""
+        if self._episode is None or _lost(self._course, self._episode.last, index):
+            return None
+        return _describe(self._course, self._episode, index, stage, direction)
 
 
 def _lost(course: CreatinineCourse, last: int, index: int) -> bool:
@@ -75,9 +84,9 @@ def _open(course: CreatinineCourse, references: References, index: int, stage: i
 
 
 def _describe(
-    course: CreatinineCourse, episode: _Running, stage_now: int | None, direction: str | None
+    course: CreatinineCourse, episode: _Running, index: int, stage_now: int | None, direction: str | None
 ) -> AkiEpisode:
-    days = (course.seconds[-1] - course.seconds[episode.onset]) / DAY_SECONDS
+    days = (course.seconds[index] - course.seconds[episode.onset]) / DAY_SECONDS
     return AkiEpisode(
         onset_at=course.at(episode.onset),
         state=_state(episode, stage_now, direction),
@@ -86,7 +95,7 @@ def _describe(
         peak_at=course.at(episode.peak),
         peak_creatinine_mg_dl=course.mg_dl[episode.peak],
         reference_creatinine_mg_dl=episode.reference,
-        latest_ratio=course.mg_dl[-1] / episode.reference,
+        latest_ratio=course.mg_dl[index] / episode.reference,
         recovered_at=course.at(episode.recovered) if episode.recovered is not None else None,
     )
 

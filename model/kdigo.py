@@ -1,13 +1,13 @@
 """KDIGO 2012: creatinine, urine output and renal replacement staged apart, then combined by the worst."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from model.assessment import AkiEpisode, Baseline, KdigoCriterion, KdigoStaging
 from model.baseline import NONE, References
 from model.creatinine import CreatinineCourse
-from model.episodes import latest_episode
+from model.episodes import EpisodeTracker
 from model.kdigo_creatinine import StagingRules, direction, stage_course
 from model.kdigo_urine import UrineStage
 from model.rrt import DialysisCourse
@@ -30,100 +30,101 @@ class CreatinineNow:
 
 
 def combine(
-    creatinine: CreatinineNow | None,
-    urine: Sequence[UrineStage],
-    dialysis: DialysisCourse | None,
-    now: datetime,
+    creatinine: CreatinineNow | None, urine: UrineStage | None, dialysis: DialysisCourse | None, now: datetime
 ) -> KdigoStaging:
-    """The stage at `now`: the worst of the three criteria; of equals, creatinine before urine before dialysis."""
-    creatinine_stage = creatinine.stage if creatinine else None
-    urine_stage = _urine_now(urine, now)
+    """The stage at `now`: the worst of the three criteria; of equals, creatinine before urine before dialysis.
+
+    `urine` is the last charted time; more than 6 h old it says nothing of now.
+    """
+    if urine is not None and urine.at < now - CURRENT_URINE:
+        urine = None
     met = {
-        KdigoCriterion.CREATININE: creatinine_stage,
-        KdigoCriterion.URINE_OUTPUT: urine_stage,
+        KdigoCriterion.CREATININE: creatinine.stage if creatinine else None,
+        KdigoCriterion.URINE_OUTPUT: urine.stage if urine else None,
         KdigoCriterion.RRT: 3 if dialysis else None,
     }
-    known = {criterion: stage for criterion, stage in met.items() if stage is not None}
-    stage = max(known.values(), default=None)
-    criterion = next((c for c, s in known.items() if s == stage), None) if stage else None
-    episode = creatinine.episode if creatinine else None
-    peaks = [stage, episode.peak_stage if episode else None, _worst_urine(urine)]
-    return KdigoStaging(
+    stage = max((value for value in met.values() if value is not None), default=None)
+    staging = KdigoStaging(
         stage=stage,
-        criterion=criterion,
-        since=_since(creatinine, urine, dialysis, now) if stage else None,
-        baseline=creatinine.baseline if creatinine else None,
-        creatinine_stage=creatinine_stage,
-        urine_output_stage=urine_stage,
-        peak_stage=max((peak for peak in peaks if peak is not None), default=None),
-        course=creatinine.course if creatinine else None,
-        creatinine_mg_dl=creatinine.mg_dl if creatinine else None,
-        creatinine_at=creatinine.at if creatinine else None,
-        ratio=_ratio(creatinine),
-        rise_48_h_mg_dl=creatinine.rise_48_h if creatinine else None,
-        episode=episode,
+        criterion=next(criterion for criterion, value in met.items() if value == stage) if stage else None,
+        since=min(_starts(creatinine, urine, dialysis), default=None),
+        urine_output_stage=met[KdigoCriterion.URINE_OUTPUT],
+        peak_stage=max((peak for peak in _peaks(stage, creatinine, urine) if peak is not None), default=None),
     )
+    return staging if creatinine is None else _with_creatinine(staging, creatinine)
+
+
+def _with_creatinine(staging: KdigoStaging, creatinine: CreatinineNow) -> KdigoStaging:
+    baseline = creatinine.baseline
+    return replace(
+        staging,
+        baseline=baseline,
+        creatinine_stage=creatinine.stage,
+        course=creatinine.course,
+        creatinine_mg_dl=creatinine.mg_dl,
+        creatinine_at=creatinine.at,
+        ratio=creatinine.mg_dl / baseline.creatinine_mg_dl if baseline else None,
+        rise_48_h_mg_dl=creatinine.rise_48_h,
+        episode=creatinine.episode,
+    )
+
+
+def _starts(
+    creatinine: CreatinineNow | None, urine: UrineStage | None, dialysis: DialysisCourse | None
+) -> Iterator[datetime]:
+    """When each criterion met now was first met without a break."""
+    if creatinine and creatinine.stage and creatinine.episode:
+        yield creatinine.episode.onset_at
+    if urine and urine.stage and urine.since:
+        yield urine.since
+    if dialysis:
+        yield dialysis.first_at
+
+
+def _peaks(stage: int | None, creatinine: CreatinineNow | None, urine: UrineStage | None) -> Iterator[int | None]:
+    yield stage
+    yield creatinine.episode.peak_stage if creatinine and creatinine.episode else None
+    yield urine.peak if urine else None
+
+
+def creatinine_points(
+    course: CreatinineCourse, references: References, rules: StagingRules, assumed: Baseline | None
+) -> Iterator[CreatinineNow]:
+    """What could be said at each time point of a course, from that point and those before it."""
+    tracker = EpisodeTracker(course, references)
+    for index, stage in enumerate(stage_course(course, references, rules)):
+        tracker.see(index, stage)
+        yield _point(course, references, index, stage, tracker, assumed)
 
 
 def creatinine_now(
     course: CreatinineCourse, references: References, rules: StagingRules, assumed: Baseline | None
 ) -> CreatinineNow:
-    """The stage, baseline, direction and episode at the last time point of a course that has one."""
-    last = len(course) - 1
+    """What can be said at the last time point of a course that has one."""
+    tracker = EpisodeTracker(course, references)
     stages = stage_course(course, references, rules)
-    moving = direction(course, last)
-    lowest = references.lowest_48_h[last]
+    for index, stage in enumerate(stages):
+        tracker.see(index, stage)
+    return _point(course, references, len(course) - 1, stages[-1], tracker, assumed)
+
+
+def _point(
+    course: CreatinineCourse,
+    references: References,
+    index: int,
+    stage: int | None,
+    tracker: EpisodeTracker,
+    assumed: Baseline | None,
+) -> CreatinineNow:
+    moving = direction(course, index)
+    lowest = references.lowest_48_h[index]
     return CreatinineNow(
-        stage=stages[last],
-        at=course.at(last),
-        mg_dl=course.mg_dl[last],
-        bounded=not course.is_reference(last),
-        baseline=references.baseline(course, last) or assumed,
-        rise_48_h=course.mg_dl[last] - course.mg_dl[lowest] if lowest != NONE else None,
+        stage=stage,
+        at=course.at(index),
+        mg_dl=course.mg_dl[index],
+        bounded=not course.is_reference(index),
+        baseline=references.baseline(course, index) or assumed,
+        rise_48_h=course.mg_dl[index] - course.mg_dl[lowest] if lowest != NONE else None,
         course=moving,
-        episode=latest_episode(course, references, stages, moving),
+        episode=tracker.describe(index, stage, moving),
     )
-
-
-def _ratio(creatinine: CreatinineNow | None) -> float | None:
-    if creatinine is None or creatinine.baseline is None:
-        return None
-    return creatinine.mg_dl / creatinine.baseline.creatinine_mg_dl
-
-
-def _urine_now(urine: Sequence[UrineStage], now: datetime) -> int | None:
-    """The last charted stage, unless charting stopped more than 6 h ago."""
-    return urine[-1].stage if urine and urine[-1].at >= now - CURRENT_URINE else None
-
-
-def _worst_urine(urine: Sequence[UrineStage]) -> int | None:
-    """The peak of the running oliguria."""
-    start = _oliguria_start(urine)
-    return max((u.stage or 0 for u in urine[start:]), default=None) if start is not None else None
-
-
-def _oliguria_start(urine: Sequence[UrineStage]) -> int | None:
-    start = None
-    for index in range(len(urine) - 1, -1, -1):
-        if not urine[index].stage:
-            break
-        start = index
-    return start
-
-
-def _since(
-    creatinine: CreatinineNow | None,
-    urine: Sequence[UrineStage],
-    dialysis: DialysisCourse | None,
-    now: datetime,
-) -> datetime:
-    """When the first of the criteria met now was first met without a break."""
-    starts: list[datetime] = []
-    if creatinine and creatinine.stage and creatinine.episode:
-        starts.append(creatinine.episode.onset_at)
-    oliguria = _oliguria_start(urine)
-    if _urine_now(urine, now) and oliguria is not None:
-        starts.append(urine[oliguria].at)
-    if dialysis:
-        starts.append(dialysis.first_at)
-    return min(starts)

@@ -18,10 +18,15 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class UrineStage:
-    """The stage at one charting time; None when not even 6 h before it are charted whole."""
+    """The stage at one charting time; None when not even 6 h before it are charted whole.
+
+    `since` and `peak` belong to the unbroken oliguria this time is part of.
+    """
 
     at: datetime
     stage: int | None
+    since: datetime | None = None
+    peak: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,17 @@ def stage_urine(
     for charting in _unbroken(_volumes(urine, now), max_interval_hours):
         for index, at in enumerate(charting.times):
             weight_kg = _weight_at(known, at)
-            stages.append(UrineStage(at, _stage(charting, index, weight_kg) if weight_kg else None))
+            stage = _stage(charting, index, weight_kg) if weight_kg else None
+            stages.append(_within_oliguria(at, stage, stages[-1] if stages else None))
     return stages
+
+
+def _within_oliguria(at: datetime, stage: int | None, before: UrineStage | None) -> UrineStage:
+    if not stage:
+        return UrineStage(at, stage)
+    if before is None or not before.stage:
+        return UrineStage(at, stage, at, stage)
+    return UrineStage(at, stage, before.since, max(stage, before.peak or 0))
 
 
 def _stage(charting: _Charting, index: int, weight_kg: float) -> int | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from model.age import ADULT_AGE_YEARS, age_years
 from model.analytes import Analyte
 from model.applicability import has_problem
-from model.assessment import Baseline, BaselineMethod, Egfr, KdigoStaging, NhsAlert, Reason
+from model.assessment import Baseline, BaselineMethod, Egfr, EpisodeState, KdigoStaging, NhsAlert, Reason
 from model.baseline import References, find_references
 from model.creatinine import CreatinineCourse, creatinine_course
 from model.egfr import adult_egfr, bedside_schwartz, creatinine_for_egfr_75
@@ -45,7 +45,8 @@ def stage(snapshot: PatientSnapshot, now: datetime, policy: SitePolicy) -> Stagi
     current = _is_current(course, now, policy, reasons)
     creatinine = _creatinine(snapshot, course, now, policy, reasons) if current else None
     urine = _urine(snapshot, now, policy, reasons)
-    kdigo = combine(creatinine, urine, current_course(snapshot.procedures, now), now)
+    kdigo = combine(creatinine, urine[-1] if urine else None, current_course(snapshot.procedures, now), now)
+    reasons.extend(_not_recovered(kdigo))
     nhs = egfr = None
     if creatinine is not None:
         egfr = _egfr(snapshot, creatinine, is_steady(course, kdigo), now, policy, reasons)
@@ -82,6 +83,18 @@ def _creatinine(
         text = "Without a recent height the rule for under 18 years (eGFR below 35 is stage 3) was not applied."
         reasons.append(Reason("paediatric_rule_needs_height", text))
     return found
+
+
+def _not_recovered(kdigo: KdigoStaging) -> list[Reason]:
+    """Stage 0 must not read as healthy when an episode merely outlived KDIGO's 7-day window."""
+    episode = kdigo.episode
+    if kdigo.stage or episode is None or episode.state is not EpisodeState.PERSISTING:
+        return []
+    text = (
+        f"Not recovered: creatinine is still {episode.latest_ratio:.1f} times its value before the AKI of "
+        f"{episode.onset_at:%d %B %Y}, although nothing rose within the 7 days KDIGO looks back (stage 0)."
+    )
+    return [Reason("aki_not_recovered", text)]
 
 
 def _why_unstaged(found: CreatinineNow, course: CreatinineCourse, references: References) -> Reason:
