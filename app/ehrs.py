@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from app.configuration import ConfigurationError
+from app.settings import Settings, load_settings, registry_place
 from cds_hooks.clients import CdsClient, CdsClientRegistry
 from cds_hooks.errors import MisconfiguredClient
 from launch.registry import EhrRegistration, EhrRegistry
@@ -61,6 +62,21 @@ class Ehrs:
     def by_id(self, ehr_id: str) -> EhrConfig:
         """The EHR with this id. Raises KeyError."""
         return self._by_id[ehr_id]
+
+
+def load_configuration() -> tuple[Settings, Ehrs]:
+    """Settings and registry from the environment. Raises ConfigurationError with the problems of both."""
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        problems = list(error.problems)
+        path, development = registry_place()
+        try:
+            load_ehrs(path, development=development)
+        except ConfigurationError as also:
+            problems += also.problems
+        raise ConfigurationError(problems) from None
+    return settings, load_ehrs(settings.ehrs_file, development=settings.development)
 
 
 def load_ehrs(path: Path, *, development: bool) -> Ehrs:

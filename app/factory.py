@@ -9,13 +9,14 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.ehrs import load_configuration
 from app.error_pages import register_error_pages
 from app.health import count_requests, health_blueprint
 from app.launching import LaunchReception
 from app.logs import configure_logs
 from app.security_headers import add_security_headers
 from app.services import AppServices, open_services
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from launch.client import ClientSettings, LaunchClient
 from launch.routes import LaunchDependencies, launch_blueprint
 from patient_context.queries import scopes
@@ -28,9 +29,9 @@ _log = structlog.get_logger("app")
 
 def create_app(settings: Settings | None = None, *, services: AppServices | None = None) -> Flask:
     """The WSGI application. Raises ConfigurationError with every problem of settings and registry."""
-    settings = services.settings if services else settings or load_settings()
+    services = services or _services(settings)
+    settings = services.settings
     configure_logs(settings.log_level)
-    services = services or open_services(settings)
     app = Flask("app", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=_MAX_BODY_BYTES)
     app.extensions["aki"] = services
@@ -40,12 +41,32 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     add_security_headers(app, services.ehrs, is_https=settings.is_https)
     app.register_blueprint(health_blueprint(services))
     app.register_blueprint(launch_blueprint(_launch_dependencies(services)))
+    _add_clinical_blueprints(app, services)
     if settings.trusted_proxy_count:
         hops = settings.trusted_proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     if settings.development:
         _log.warning("development mode", detail="http issuers and a generated master key are allowed")
     return app
+
+
+def _services(settings: Settings | None) -> AppServices:
+    if settings is not None:
+        return open_services(settings)
+    settings, ehrs = load_configuration()
+    return open_services(settings, ehrs=ehrs)
+
+
+def _add_clinical_blueprints(app: Flask, services: AppServices) -> None:
+    try:
+        from app.cds import cds_dependencies
+        from app.pages import pages_blueprint
+        from cds_hooks.routes import cds_blueprint
+    except ModuleNotFoundError as missing:
+        _log.error("a room is missing", detail=missing.name)
+        return
+    app.register_blueprint(cds_blueprint(cds_dependencies(services)))
+    app.register_blueprint(pages_blueprint(services))
 
 
 def _launch_dependencies(services: AppServices) -> LaunchDependencies:

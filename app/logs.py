@@ -35,7 +35,8 @@ ALLOWED_FIELDS: Final = frozenset(
         "count",
     }
 )
-_SPOKEN_LOGGERS: Final = ("gunicorn.error",)
+_SPOKEN_LOGGERS: Final = ("gunicorn.error", "launch", "cds_hooks", "patient_context", "model")
+_LONGEST_MESSAGE_CHARS: Final = 400
 _MAX_FRAMES: Final = 12
 
 
@@ -46,7 +47,10 @@ def keep_allowed_fields(_: Any, __: str, event: MutableMapping[str, Any]) -> Mut
 
 def withhold_library_message(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Of a library's record keep logger and level; its text may hold an address, a value or a token."""
-    if event.get("logger") not in _SPOKEN_LOGGERS:
+    logger = str(event.get("logger"))
+    if any(logger == spoken or logger.startswith(f"{spoken}.") for spoken in _SPOKEN_LOGGERS):
+        event["event"] = str(event.get("event"))[:_LONGEST_MESSAGE_CHARS]
+    else:
         event["event"] = "library message withheld"
     return event
 

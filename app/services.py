@@ -83,6 +83,11 @@ class AppServices:
     model: RiskPredictor | ModelError
     clock: Clock
 
+    @property
+    def model_sha256(self) -> str | None:
+        """Which model answers, for the audit trail."""
+        return None if isinstance(self.model, ModelError) else self.model.identity.sha256
+
     def http_session_for(self, ehr_id: str) -> requests.Session:
         """The only HTTP session for reading this EHR's charts."""
         return self.outbound.for_fhir(ehr_id)

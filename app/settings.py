@@ -146,6 +146,13 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
+def registry_place() -> tuple[Path, bool]:
+    """Where the registry is and whether this is development, also when other settings are bad."""
+    environment = _environment()
+    path = environment.get(f"{PREFIX}EHRS_FILE") or Settings.model_fields["ehrs_file"].default
+    return Path(path), environment.get(f"{PREFIX}DEVELOPMENT", "").lower() in ("1", "true", "yes", "on")
+
+
 def describe_problems(error: ValidationError) -> tuple[str, ...]:
     """One line per problem: the variable's name and the broken rule. Values are left out on purpose."""
     lines = []
