@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Unpacked:
-    """The resources of a Bundle, and whether it has a next page, falls short of its total, or was cut at the cap."""
+    """The resources of a Bundle; whether it has a next page, falls short of its total, or was cut at the cap."""
 
     entries: list[Entry] = field(default_factory=list)
     failures: int = 0

@@ -1,7 +1,7 @@
 """CDS Hooks prefetch -> PatientSnapshot, and two partial snapshots -> one (CH-18 to CH-20).
 
-A key that is absent was not supplied and is fetched; `null` was queried and found nothing; an error in place
-of data is fetched again. What stays unread is named in `incomplete`, so it can never pass for normal.
+A key that is absent was not supplied and is to be fetched; `null` was queried and found nothing; an error in
+place of data is to be fetched again; a first page without its next is used and named incomplete.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from model.snapshot import Incomplete, PatientSnapshot
+from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, unpack
 from patient_context.chart import Chart
-from patient_context.mapping import read_chart, snapshot_of
 from patient_context.queries import PREFETCH_KEYS, queries_behind
 from patient_context.reading import DEFAULT_READING, SiteReading
 
@@ -29,11 +29,16 @@ _PARTIAL: Final = frozenset({"more-pages", "too-many-entries"})
 
 @dataclass(frozen=True, slots=True)
 class PrefetchReading:
-    """A snapshot with the query keys still to be fetched (`missing`) and those supplied in part (`partial`)."""
+    """A snapshot of what was supplied, with the query keys nobody answered (`missing`).
+
+    `partial` names the keys supplied in part; the snapshot's `incomplete` says so too. `unread` says why each
+    missing key is missing: it belongs in the snapshot's `incomplete` unless the key is fetched.
+    """
 
     snapshot: PatientSnapshot
     missing: tuple[str, ...]
     partial: tuple[str, ...] = ()
+    unread: tuple[Incomplete, ...] = ()
 
 
 def snapshot_from_prefetch(
@@ -54,15 +59,16 @@ def snapshot_from_prefetch(
         if lack:
             lacking[key] = lack
     chart = read_chart(entries, patient_id=patient_id, read_at=read_at, reading=reading, base_url=base_url)
-    incomplete = [
-        Incomplete(query, code, _SENTENCES[code])
+    gaps = [
+        (Incomplete(query, code if code not in _PARTIAL else "partial", _SENTENCES[code]), code in _PARTIAL)
         for key, code in lacking.items()
         for query in queries_behind((key,))
     ]
     return PrefetchReading(
-        snapshot_of(chart, patient_id=patient_id, incomplete=incomplete),
-        missing=queries_behind(key for key, code in lacking.items() if code not in _PARTIAL),
-        partial=queries_behind(key for key, code in lacking.items() if code in _PARTIAL),
+        snapshot_of(chart, patient_id=patient_id, incomplete=[gap for gap, in_part in gaps if in_part]),
+        missing=tuple(gap.part for gap, in_part in gaps if not in_part),
+        partial=tuple(gap.part for gap, in_part in gaps if in_part),
+        unread=tuple(gap for gap, in_part in gaps if not in_part),
     )
 
 

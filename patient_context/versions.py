@@ -33,7 +33,7 @@ def newest_versions(entries: Iterable[Entry], chart: Chart) -> list[Entry]:
 
 
 def _age_rank(entry: Entry) -> tuple[Any, ...]:
-    """Later is greater: last update, version number, the status a correction ends in; content only to be definite."""
+    """Later is greater: last update, version number, the status a correction ends in; content to be definite."""
     meta = member(entry.resource, "meta")
     version = meta.get("versionId")
     number = int(version) if isinstance(version, str) and version.isdecimal() and len(version) < 19 else -1

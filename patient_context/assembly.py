@@ -1,0 +1,131 @@
+"""Entries -> chart -> snapshot: each resource checked for whose it is, read by its type, never sinking another."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from model.snapshot import Incomplete, PatientSnapshot
+from patient_context.bundles import Entry
+from patient_context.chart import Chart
+from patient_context.demographics import add_patient
+from patient_context.medications import add_medication
+from patient_context.observations import add_observation
+from patient_context.problems import add_condition, add_procedure
+from patient_context.reading import SiteReading
+from patient_context.series import settle_series
+from patient_context.shapes import Json, Refused, fhir_id
+from patient_context.stays import add_encounter
+from patient_context.subjects import SubjectCheck, subject_reference
+from patient_context.versions import newest_versions
+
+_ADD: Final[dict[str, Callable[[Chart, Json, str], None]]] = {
+    "Observation": add_observation,
+    "Condition": add_condition,
+    "Procedure": add_procedure,
+    "MedicationRequest": add_medication,
+    "MedicationAdministration": add_medication,
+    "MedicationStatement": add_medication,
+    "Encounter": add_encounter,
+}
+
+
+def patient_id_of(entry: Entry) -> str | None:
+    """The Patient's id; in a Bundle of new resources the tail of its urn:uuid."""
+    given = fhir_id(entry.resource.get("id"))
+    return given or fhir_id((entry.full_url or "").rpartition(":")[2])
+
+
+def read_chart(
+    entries: Iterable[Entry],
+    *,
+    patient_id: str,
+    read_at: datetime,
+    reading: SiteReading,
+    base_url: str | None = None,
+    patient_full_url: str | None = None,
+) -> Chart:
+    """Read every entry into a chart; nothing of another patient is read."""
+    chart = Chart(read_at, reading)
+    subject = SubjectCheck(patient_id, base_url=base_url, full_url=patient_full_url)
+    current = newest_versions(entries, chart)
+    _index_medications(chart, current)
+    for entry in current:
+        _add(chart, entry, subject, patient_id)
+    return chart
+
+
+def _index_medications(chart: Chart, entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        if entry.resource.get("resourceType") == "Medication":
+            for key in (entry.full_url, f"Medication/{entry.resource.get('id')}"):
+                if key:
+                    chart.medication_resources[key] = entry.resource
+
+
+def _add(chart: Chart, entry: Entry, subject: SubjectCheck, patient_id: str) -> None:
+    resource, kind = entry.resource, entry.resource.get("resourceType")
+    source = _source(entry, kind)
+    if kind == "Patient":
+        _add_the_patient(chart, entry, source, patient_id)
+        return
+    add = _ADD.get(kind) if isinstance(kind, str) else None
+    try:
+        if add is not None or subject_reference(resource) is not None:
+            subject.require(resource)
+    except Refused as refusal:
+        if add is not None or refusal.code == "other-patient":
+            chart.reject(source, refusal)
+            return
+    if add is None:
+        chart.ignored["other-resource-type"] += 1
+        return
+    add(chart, resource, source)
+
+
+def _add_the_patient(chart: Chart, entry: Entry, source: str, patient_id: str) -> None:
+    if patient_id_of(entry) != patient_id:
+        chart.reject("Patient", Refused("other-patient", "It is another patient and was not read."))
+        return
+    add_patient(chart, entry.resource, source)
+
+
+def _source(entry: Entry, kind: Any) -> str:
+    """The relative reference of a resource; without a well-formed id, its urn or its type alone."""
+    kind = kind if isinstance(kind, str) and kind.isalpha() and len(kind) <= 64 else "Resource"
+    if found := fhir_id(entry.resource.get("id")):
+        return f"{kind}/{found}"
+    full_url = entry.full_url or ""
+    return full_url if full_url.startswith("urn:uuid:") and fhir_id(full_url[9:]) else kind
+
+
+def snapshot_of(chart: Chart, *, patient_id: str, incomplete: Iterable[Incomplete] = ()) -> PatientSnapshot:
+    """The finished snapshot, everything in an order that does not depend on the input's."""
+    series = settle_series(chart)
+    known = chart.demographics
+    return PatientSnapshot(
+        patient_id=patient_id,
+        read_at=chart.read_at,
+        birth_date=known.birth_date,
+        sex=known.sex,
+        series=series,
+        problems=tuple(sorted(chart.problems, key=_by_source)),
+        procedures=tuple(sorted(chart.procedures, key=_by_source)),
+        medications=tuple(sorted(chart.medications, key=_by_source)),
+        stays=tuple(sorted(chart.stays, key=_by_source)),
+        rejected=tuple(sorted(chart.rejected, key=lambda r: (r.resource, r.code, r.reason))),
+        incomplete=(*incomplete, *_assumptions(chart)),
+        name=known.name,
+        record_number=known.record_number,
+        deceased=known.deceased,
+    )
+
+
+def _by_source(item: Any) -> tuple[str, str]:
+    return (item.source, repr(item))
+
+
+def _assumptions(chart: Chart) -> list[Incomplete]:
+    if not chart.zones_assumed:
+        return []
+    sentence = f"{chart.zones_assumed} results give no UTC offset and were read as {chart.reading.time_zone}."
+    return [Incomplete("times", "offset-assumed", sentence)]

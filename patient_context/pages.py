@@ -1,0 +1,158 @@
+"""One query, asked and paged to its end: what came, how many pages, and why it stopped early if it did (FH-3)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from fhirclient.models.fhirsearch import FHIRSearch, FHIRSearchParam
+
+from patient_context.bundles import is_bundle, is_failure, is_outcome, next_link, unpack
+from patient_context.fhir_server import FhirServer, ReadFailed
+from patient_context.queries import FhirQuery
+from patient_context.shapes import Json, fhir_id, member, text
+
+MAX_PAGES: Final = 50
+_MAX_MEDICATIONS: Final = 30
+_RETRIED: Final = frozenset({"unreadable"})  # a login page or a cut-off answer may be better the second time
+_OPTIONAL: Final = frozenset({"_sort", "_count"})  # wishes a strict server may refuse (VN-11)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one query brought. `failure`: nothing usable came; `cut_short`: the first pages came, not all."""
+
+    query: FhirQuery
+    resources: list[Json] = field(default_factory=list)
+    pages: int = 0
+    failure: str | None = None
+    status: int | None = None
+    cut_short: str | None = None
+    wrong_patient: bool = False
+
+
+class _ResourceType:
+    """What FHIRSearch wants to know of a model class; importing the class would load half of FHIR."""
+
+    def __init__(self, name: str) -> None:
+        self.resource_type = name
+
+
+def ask(server: FhirServer, query: FhirQuery, patient_id: str, now: datetime) -> Answer:
+    """Run one query. Never raises for what the EHR answers."""
+    answer = Answer(query)
+    try:
+        if query.is_read:
+            _read_patient(server, patient_id, answer)
+        else:
+            _search(server, _search_path(query, patient_id, now), answer)
+    except ReadFailed as failed:
+        if failed.status == 400 and not query.is_read and answer.pages == 0:
+            return _ask_plainly(server, query, patient_id, now)
+        _note(answer, failed)
+    return answer
+
+
+def _ask_plainly(server: FhirServer, query: FhirQuery, patient_id: str, now: datetime) -> Answer:
+    """The same without the wishes, for an EHR that refuses them."""
+    answer = Answer(query)
+    try:
+        _search(server, _search_path(query, patient_id, now, without=_OPTIONAL), answer)
+    except ReadFailed as failed:
+        _note(answer, failed)
+    return answer
+
+
+def _note(answer: Answer, failed: ReadFailed) -> None:
+    answer.status = failed.status
+    if answer.pages:
+        answer.cut_short = _CUT_SHORT.get(failed.code, "A later page could not be read.")
+    else:
+        answer.failure = failed.code
+
+
+_CUT_SHORT: Final = {
+    "timeout": "There was no time to read all pages.",
+    "outside-base": "The next page lies at an address that is not the EHR's and was not visited.",
+}
+
+
+def _read_patient(server: FhirServer, patient_id: str, answer: Answer) -> None:
+    found = _read_twice(server, f"Patient/{patient_id}")
+    if is_outcome(found) or found.get("resourceType") != "Patient":
+        answer.failure = "unreadable"
+        return
+    answer.wrong_patient = found.get("id") != patient_id
+    answer.resources, answer.pages = [found], 1
+
+
+def _search_path(query: FhirQuery, patient_id: str, now: datetime, *, without: Iterable[str] = ()) -> str:
+    search = FHIRSearch(_ResourceType(query.resource_type))
+    search.params = [
+        FHIRSearchParam(n, v) for n, v in query.search_parameters(patient_id, now) if n not in without
+    ]
+    return str(search.construct())
+
+
+def _search(server: FhirServer, path: str | None, answer: Answer) -> None:
+    visited: set[str] = set()
+    while path is not None:
+        address = server.address_of(path)
+        if address in visited:
+            answer.cut_short = "The EHR's pages lead in a circle."
+            return
+        if answer.pages >= MAX_PAGES:
+            answer.cut_short = f"There are more than {MAX_PAGES} pages."
+            return
+        visited.add(address)
+        path = _take_page(_read_twice(server, address), answer)
+
+
+def _take_page(page: Json, answer: Answer) -> str | None:
+    """Add a page's resources; the address of the next one."""
+    if is_outcome(page) and not is_failure(page):
+        answer.pages += 1
+        return None
+    if not is_bundle(page):
+        raise ReadFailed("operation-outcome" if is_outcome(page) else "unreadable", 200)
+    unpacked = unpack(page)
+    if unpacked.failures and not unpacked.entries:
+        raise ReadFailed("operation-outcome", 200)
+    if unpacked.failures or unpacked.capped:
+        answer.cut_short = "The EHR reported an error within the results."
+    answer.resources += [entry.resource for entry in unpacked.entries]
+    answer.pages += 1
+    return next_link(page)
+
+
+def _read_twice(server: FhirServer, path: str) -> Json:
+    try:
+        return server.read_json(path)
+    except ReadFailed as failed:
+        if failed.code not in _RETRIED:
+            raise
+        return server.read_json(path)
+
+
+def read_medications(server: FhirServer, orders: Iterable[Json]) -> list[Json]:
+    """The Medications that orders point to instead of naming the drug, where the EHR lets us (FH-11)."""
+    found = []
+    for path in sorted(_medication_paths(orders))[:_MAX_MEDICATIONS]:
+        try:
+            resource = server.read_json(path)
+        except ReadFailed as failed:
+            if failed.code in ("forbidden", "unauthorized", "timeout"):
+                break
+            continue
+        if resource.get("resourceType") == "Medication":
+            found.append(resource)
+    return found
+
+
+def _medication_paths(orders: Iterable[Json]) -> set[str]:
+    paths: set[str] = set()
+    for order in orders:
+        reference = text(member(order, "medicationReference").get("reference"))
+        if reference and reference.startswith("Medication/") and fhir_id(reference.removeprefix("Medication/")):
+            paths.add(reference)
+    return paths

@@ -1,0 +1,129 @@
+"""Read one patient's chart from an EHR: every query of the list at once, paged to its end, within a deadline.
+
+The patient is compared with the one expected before anything is returned (FH-9). A query that fails or ends
+early becomes an `Incomplete` of its key; a chart nobody could read becomes an exception.
+"""
+
+import time
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import requests
+
+from model.snapshot import Incomplete, PatientSnapshot
+from patient_context.assembly import read_chart, snapshot_of
+from patient_context.bundles import Entry
+from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
+from patient_context.fhir_server import FhirServer
+from patient_context.pages import Answer, ask, read_medications
+from patient_context.queries import QUERIES, FhirQuery
+from patient_context.reading import DEFAULT_READING, SiteReading
+from patient_context.shapes import Json, fhir_id
+
+_PARALLEL: Final = 6
+DEFAULT_DEADLINE_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class FhirAccess:
+    """An EHR's FHIR base and the right to read there. `scopes` None = unknown: ask and see."""
+
+    base_url: str
+    access_token: str | None = field(default=None, repr=False)
+    scopes: frozenset[str] | None = None
+
+
+def read(
+    access: FhirAccess,
+    *,
+    patient_id: str,
+    session: requests.Session,
+    now: datetime,
+    reading: SiteReading = DEFAULT_READING,
+    only: Collection[str] | None = None,
+    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
+) -> PatientSnapshot:
+    """The chart as of `now`; `only` limits it to some query keys.
+
+    Raises UpstreamUnavailable (network, 5xx, deadline), UpstreamRefused (401; 403 or 404 for the patient) and
+    PatientMismatch. Everything less becomes the snapshot's `incomplete`.
+    """
+    if fhir_id(patient_id) is None:
+        raise UpstreamRefused(404, "The patient id is not a FHIR id.")
+    queries = [query for query in QUERIES if only is None or query.key in only]
+    server = FhirServer(access.base_url, access.access_token, session, time.monotonic() + deadline_seconds)
+    answers = _ask_all(server, queries, patient_id, now)
+    _require_usable(answers)
+    entries = [Entry(resource) for answer in answers for resource in answer.resources]
+    entries += [Entry(resource) for resource in _separate_medications(server, answers)]
+    chart = read_chart(entries, patient_id=patient_id, read_at=now, reading=reading, base_url=access.base_url)
+    incomplete = [gap for answer in answers if (gap := _gap(answer)) is not None]
+    return snapshot_of(chart, patient_id=patient_id, incomplete=incomplete)
+
+
+def _ask_all(server: FhirServer, queries: list[FhirQuery], patient_id: str, now: datetime) -> list[Answer]:
+    """All answers, in the order of the list. A query still running at the deadline is given up."""
+    pool = ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="fhir-read")
+    try:
+        running = [(query, pool.submit(ask, server, query, patient_id, now)) for query in queries]
+        wait([future for _, future in running], timeout=server.seconds_left())
+        return [_result(query, future) for query, future in running]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(query: FhirQuery, future: "Future[Answer]") -> Answer:
+    if not future.done():
+        return Answer(query, failure="timeout")
+    return future.result()
+
+
+def _require_usable(answers: list[Answer]) -> None:
+    """Raise what makes the whole chart unreadable."""
+    if any(answer.status == 401 for answer in answers):
+        raise UpstreamRefused(401, "The EHR no longer accepts the session's token.")
+    for answer in answers:
+        if answer.query.is_read:
+            _require_patient(answer)
+    if answers and all(answer.failure for answer in answers):
+        if all(answer.failure == "forbidden" for answer in answers):
+            raise UpstreamRefused(403, "The EHR does not permit reading this chart.")
+        raise UpstreamUnavailable(answers[0].failure or "unavailable", "The EHR did not answer any query.")
+
+
+def _require_patient(answer: Answer) -> None:
+    if answer.status in (403, 404, 410):
+        raise UpstreamRefused(answer.status, "The EHR does not give access to this patient.")
+    if answer.failure:
+        raise UpstreamUnavailable(answer.failure, "The EHR did not answer with the patient.")
+    if answer.wrong_patient:
+        raise PatientMismatch("patient-mismatch", "The EHR answered with another patient than the one asked for.")
+
+
+def _separate_medications(server: FhirServer, answers: list[Answer]) -> list[Json]:
+    orders = [
+        r for answer in answers if answer.query.resource_type == "MedicationRequest" for r in answer.resources
+    ]
+    return read_medications(server, orders) if orders else []
+
+
+_SENTENCES: Final = {
+    "forbidden": "The EHR does not permit reading this part of the chart.",
+    "timeout": "The EHR did not answer in time.",
+    "unavailable": "The EHR could not answer.",
+    "unreadable": "The EHR's answer was not readable FHIR.",
+    "operation-outcome": "The EHR reported an error.",
+}
+
+
+def _gap(answer: Answer) -> Incomplete | None:
+    if answer.failure:
+        return Incomplete(
+            answer.query.key, answer.failure, _SENTENCES.get(answer.failure, _SENTENCES["unavailable"])
+        )
+    if answer.cut_short:
+        return Incomplete(answer.query.key, "partial", f"{answer.cut_short} Pages read: {answer.pages}.")
+    return None
