@@ -137,3 +137,19 @@ def scopes(syntax: ScopeSyntax = "v1") -> tuple[str, ...]:
     if syntax == "v1":
         return tuple(f"patient/{name}.read" for name in types)
     return tuple(f"patient/{name}.{'r' if name in {'Patient', 'Medication'} else 'rs'}" for name in types)
+
+
+def is_permitted(granted: frozenset[str] | None, query: FhirQuery) -> bool:
+    """Whether granted SMART scopes (v1 or v2) allow a query; unknown grants (None) are tried."""
+    if granted is None:
+        return True
+    needed = "r" if query.is_read else "s"
+    return any(_allows(scope, query.resource_type, needed) for scope in granted)
+
+
+def _allows(scope: str, resource_type: str, needed: str) -> bool:
+    context, _, rest = scope.partition("/")
+    name, _, access = rest.partition("?")[0].partition(".")
+    if context not in ("patient", "user", "system") or name not in (resource_type, "*"):
+        return False
+    return access in ("read", "*") or (access.isalpha() and access not in ("read", "write") and needed in access)

@@ -19,7 +19,7 @@ from patient_context.bundles import Entry
 from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
 from patient_context.fhir_server import FhirServer
 from patient_context.pages import Answer, ask, read_medications
-from patient_context.queries import QUERIES, FhirQuery
+from patient_context.queries import QUERIES, FhirQuery, is_permitted
 from patient_context.reading import DEFAULT_READING, SiteReading
 from patient_context.shapes import Json, fhir_id
 
@@ -53,9 +53,11 @@ def read(
     """
     if fhir_id(patient_id) is None:
         raise UpstreamRefused(404, "The patient id is not a FHIR id.")
-    queries = [query for query in QUERIES if only is None or query.key in only]
+    wanted = [query for query in QUERIES if only is None or query.key in only]
     server = FhirServer(access.base_url, access.access_token, session, time.monotonic() + deadline_seconds)
-    answers = _ask_all(server, queries, patient_id, now)
+    permitted = [query for query in wanted if is_permitted(access.scopes, query)]
+    answers = _ask_all(server, permitted, patient_id, now)
+    answers += [Answer(query, failure="forbidden") for query in wanted if query not in permitted]
     _require_usable(answers)
     entries = [Entry(resource) for answer in answers for resource in answer.resources]
     entries += [Entry(resource) for resource in _separate_medications(server, answers)]
@@ -95,8 +97,8 @@ def _require_usable(answers: list[Answer]) -> None:
 
 
 def _require_patient(answer: Answer) -> None:
-    if answer.status in (403, 404, 410):
-        raise UpstreamRefused(answer.status, "The EHR does not give access to this patient.")
+    if answer.failure == "forbidden" or answer.status in (404, 410):
+        raise UpstreamRefused(answer.status or 403, "The EHR does not give access to this patient.")
     if answer.failure:
         raise UpstreamUnavailable(answer.failure, "The EHR did not answer with the patient.")
     if answer.wrong_patient:

@@ -1,0 +1,168 @@
+"""Resources we send out, built strictly: fhirclient's models validate what is written here.
+
+Every one carries the security label "asserted by AI" (FH-24). A probability leaves as a percentage from 0 to 100
+(FH-12); where the model said nothing there is no prediction, only the reasons (FH-16).
+"""
+
+import re
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from fhirclient.models.riskassessment import RiskAssessment
+from fhirclient.models.servicerequest import ServiceRequest
+
+from model.assessment import Assessment, KdigoStaging, Outcome, Prediction
+from patient_context.codes import LOINC
+from patient_context.shapes import Json
+
+SNOMED: Final = "http://snomed.info/sct"
+ACUTE_KIDNEY_INJURY: Final = {"system": SNOMED, "code": "14669001", "display": "Acute kidney injury"}
+_ASSERTED_BY_AI: Final = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "AIAST",
+    "display": "Artificial Intelligence asserted",
+}
+_RISK_PROBABILITY: Final = "http://terminology.hl7.org/CodeSystem/risk-probability"
+_CATEGORIES: Final = {"low": "Low likelihood", "moderate": "Moderate likelihood", "high": "High likelihood"}
+_IDENTIFIERS: Final = uuid.UUID("6c1c1d5e-0f4b-5c9e-9a52-6a8b5d1a7f10")  # namespace of our assessment ids
+_REFERENCE: Final = re.compile(r"[A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
+_TOP_FACTORS: Final = 5
+
+
+def risk_assessment(outcome: Outcome, *, encounter_id: str | None = None) -> Json:
+    """The outcome as an R4 RiskAssessment (FH-12 to FH-16). The same outcome always has the same identifier."""
+    predictions = _predictions(outcome)
+    resource: Json = {
+        "resourceType": "RiskAssessment",
+        "meta": {"security": [_ASSERTED_BY_AI]},
+        "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{_identifier(outcome)}"}],
+        "status": "final",
+        "code": {"text": "Acute kidney injury within 48 hours"},
+        "subject": {"reference": f"Patient/{outcome.patient_id}"},
+        "occurrenceDateTime": _written(outcome.assessed_at),
+        "prediction": [_prediction(p, outcome.assessed_at) for p in predictions],
+        "basis": [{"reference": source} for source in _sources(predictions)],
+        "note": [{"text": text} for text in _notes(outcome)],
+    }
+    if encounter_id:
+        resource["encounter"] = {"reference": f"Encounter/{encounter_id}"}
+    if outcome.model is not None:
+        resource["method"] = {"text": f"{outcome.model.id} {outcome.model.version}"}
+        resource["contained"] = [_device(outcome.model.id, outcome.model.version)]
+        resource["performer"] = {"reference": "#model"}
+    return _validated(RiskAssessment, resource)
+
+
+def service_request_creatinine(
+    patient_id: str,
+    *,
+    authored_at: datetime,
+    due_at: datetime | None = None,
+    encounter_id: str | None = None,
+    reason: str | None = None,
+) -> Json:
+    """A draft order for a repeat creatinine, for a clinician to sign; it orders nothing by itself."""
+    resource: Json = {
+        "resourceType": "ServiceRequest",
+        "meta": {"security": [_ASSERTED_BY_AI]},
+        "status": "draft",
+        "intent": "order",
+        "category": [{"coding": [{"system": SNOMED, "code": "108252007", "display": "Laboratory procedure"}]}],
+        "code": {
+            "coding": [
+                {
+                    "system": LOINC,
+                    "code": "2160-0",
+                    "display": "Creatinine [Mass/volume] in Serum or Plasma",
+                }
+            ],
+            "text": "Creatinine, serum or plasma",
+        },
+        "subject": {"reference": f"Patient/{patient_id}"},
+        "authoredOn": _written(authored_at),
+    }
+    if due_at is not None:
+        resource["occurrenceDateTime"] = _written(due_at)
+    if encounter_id:
+        resource["encounter"] = {"reference": f"Encounter/{encounter_id}"}
+    if reason:
+        resource["reasonCode"] = [{"text": reason}]
+    return _validated(ServiceRequest, resource)
+
+
+def _validated(model: Any, resource: Json) -> Json:
+    """The resource as fhirclient writes it; its models raise on any unknown, missing or mistyped element."""
+    found: Json = model({name: value for name, value in resource.items() if value not in ([], None)}).as_json()
+    return found
+
+
+def _predictions(outcome: Outcome) -> list[Prediction]:
+    if not isinstance(outcome, Assessment):
+        return []
+    return [p for p in (outcome.risk, outcome.progression) if p is not None]
+
+
+def _prediction(prediction: Prediction, assessed_at: datetime) -> Json:
+    end = assessed_at + timedelta(hours=prediction.horizon_hours)
+    category = prediction.category
+    written: Json = {
+        "outcome": {"coding": [ACUTE_KIDNEY_INJURY], "text": prediction.outcome},
+        "probabilityDecimal": round(prediction.probability * 100, 4),
+        "whenPeriod": {"start": _written(assessed_at), "end": _written(end)},
+    }
+    if category in _CATEGORIES:
+        coding = {"system": _RISK_PROBABILITY, "code": category, "display": _CATEGORIES[category]}
+        written["qualitativeRisk"] = {"coding": [coding]}
+    if rationale := _rationale(prediction):
+        written["rationale"] = rationale
+    return written
+
+
+def _rationale(prediction: Prediction) -> str:
+    """The factors that moved the score most, each with its value and direction."""
+    strongest = sorted(prediction.contributions, key=lambda c: (-abs(c.log_odds), c.feature))[:_TOP_FACTORS]
+    return "; ".join(
+        f"{c.label}{f' {c.value}' if c.value else ''}{f' {c.unit}' if c.value and c.unit else ''} "
+        f"({'raises' if c.log_odds > 0 else 'lowers'} the risk)"
+        for c in strongest
+    )
+
+
+def _sources(predictions: list[Prediction]) -> list[str]:
+    found = {c.source for p in predictions for c in p.contributions if c.source}
+    return sorted(source for source in found if _REFERENCE.fullmatch(source))
+
+
+def _notes(outcome: Outcome) -> list[str]:
+    stage = _stage_note(outcome.kdigo) if isinstance(outcome, Assessment) and outcome.kdigo else None
+    reasons = [reason.text for reason in outcome.reasons]
+    unscored = [] if _predictions(outcome) else ["No risk was computed."]
+    return [*([stage] if stage else []), *unscored, *reasons]
+
+
+def _stage_note(kdigo: KdigoStaging) -> str | None:
+    if kdigo.stage is None:
+        return None
+    text = f"KDIGO 2012 stage {kdigo.stage}"
+    if kdigo.baseline is not None:
+        text += f", baseline creatinine {kdigo.baseline.creatinine_mg_dl:.2f} mg/dL ({kdigo.baseline.method})"
+    return text + "."
+
+
+def _device(name: str, version: str) -> Json:
+    return {
+        "resourceType": "Device",
+        "id": "model",
+        "deviceName": [{"name": name, "type": "model-name"}],
+        "version": [{"value": version}],
+    }
+
+
+def _identifier(outcome: Outcome) -> uuid.UUID:
+    model = outcome.model.sha256 if outcome.model else "rules only"
+    return uuid.uuid5(_IDENTIFIERS, f"{outcome.patient_id}|{_written(outcome.assessed_at)}|{model}")
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
