@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, render_template, request, url_for
 from jinja2 import ChoiceLoader, PackageLoader
@@ -13,19 +13,16 @@ from app.audit import AuditEvent
 from app.chart import NARROW, WIDE, course_svg
 from app.ehrs import EhrConfig
 from app.presentation import PageSetting, PatientPage, patient_page
+from app.services import AppServices
 from app.sessions import LaunchSession
-from model.assess import assess
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
 from patient_context.reader import FhirAccess, read
 
-if TYPE_CHECKING:
-    from app.services import AppServices
 
-
-def pages_blueprint(services: "AppServices") -> Blueprint:
+def pages_blueprint(services: AppServices) -> Blueprint:
     """`/`, `/p/<launch>/` and `/model`, with their templates and static files."""
-    pages = Blueprint("pages", "app", static_folder="static", template_folder="templates", static_url_path="/static")
+    pages = Blueprint("pages", "app", static_folder="static", static_url_path="/static")
     pages.jinja_loader = ChoiceLoader([PackageLoader("app"), PackageLoader("nhsuk_frontend_jinja")])
 
     @pages.get("/")
@@ -61,7 +58,7 @@ def pages_blueprint(services: "AppServices") -> Blueprint:
 
 
 def _read_and_assess(
-    services: "AppServices", session: LaunchSession, ehr: EhrConfig
+    services: AppServices, session: LaunchSession, ehr: EhrConfig
 ) -> tuple[PatientSnapshot, Outcome]:
     """The chart as the EHR gives it now, and what can be said of it."""
     now = services.clock()
@@ -73,10 +70,10 @@ def _read_and_assess(
         reading=ehr.reading,
         deadline_seconds=services.settings.read_deadline_seconds,
     )
-    return snapshot, assess(snapshot, now=now, model=services.model, policy=ehr.policy)
+    return snapshot, services.assess(snapshot, now, ehr.id)
 
 
-def _record_view(services: "AppServices", session: LaunchSession, outcome: Outcome) -> None:
+def _record_view(services: AppServices, session: LaunchSession, outcome: Outcome) -> None:
     """Recording comes before showing."""
     services.audit.record(
         AuditEvent(
@@ -107,7 +104,7 @@ def _launch_link(config: EhrConfig) -> Mapping[str, str]:
     return {
         "name": config.launch.name,
         "iss": config.launch.iss,
-        "href": url_for("launch.launch_standalone", ehr_id=config.id),
+        "href": url_for("launch.launch_standalone", ehr=config.id),
     }
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.presentation.creatinine import known_creatinines
-from app.presentation.reasons import Part, reason_texts
+from app.presentation.reasons import Part, reason_texts, stage_remarks
 from app.presentation.wording import (
     COURSE_WORDS,
     CRITERION_WORDS,
@@ -63,13 +63,14 @@ def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, zone
         detail = "No stage can be given for the latest creatinine."
         return NowPanel("Cannot be staged", detail, "unknown", None, facts, reason_texts(outcome, Part.STAGE))
     if staging.stage == 0:
-        return NowPanel("No AKI", _no_aki_detail(staging), "none", 0, facts)
+        return NowPanel("No AKI", _no_aki_detail(staging), "none", 0, facts, stage_remarks(outcome))
     return NowPanel(
         f"AKI stage {staging.stage}",
         _aki_detail(staging, outcome.assessed_at, zone),
         f"stage-{staging.stage}",
         staging.stage,
         facts,
+        stage_remarks(outcome),
     )
 
 

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from model.assessment import Outcome
+from model.assessment import Outcome, Reason
 
 
 class Part(Enum):
@@ -12,12 +12,37 @@ class Part(Enum):
     RISK = "risk"
 
 
-_STAGE_PREFIXES = ("baseline", "stage", "staging", "kdigo", "creatinine", "no_baseline", "nothing", "single")
-_RISK_PREFIXES = ("risk", "model", "progression", "prediction", "feature")
+_RISK_CODES = frozenset(
+    {
+        "highest_stage",
+        "not_in_aki",
+        "no_progression_model",
+        "child",
+        "sex_unknown",
+        "no_recent_creatinine",
+        "creatinine_above_range",
+        "model_unavailable",
+    }
+)
+_ELSEWHERE = ("egfr_", "age_unknown")
 
 
 def reason_texts(outcome: Outcome, part: Part) -> tuple[str, ...]:
     """The reasons for one missing part; all of them when none can be told apart. Never an empty excuse."""
-    own = _STAGE_PREFIXES if part is Part.STAGE else _RISK_PREFIXES
-    matching = tuple(r.text for r in outcome.reasons if r.code.startswith(own))
-    return matching or tuple(r.text for r in outcome.reasons)
+    belongs = _is_about_risk if part is Part.RISK else _is_about_stage
+    return tuple(r.text for r in outcome.reasons if belongs(r)) or tuple(r.text for r in outcome.reasons)
+
+
+def stage_remarks(outcome: Outcome) -> tuple[str, ...]:
+    """What must be read with a stage that was given: not recovered yet, a transplant, a pregnancy."""
+    return tuple(r.text for r in outcome.reasons if _is_about_stage(r))
+
+
+def _is_about_risk(reason: Reason) -> bool:
+    return reason.code in _RISK_CODES or reason.code.startswith("risk_")
+
+
+def _is_about_stage(reason: Reason) -> bool:
+    if _is_about_risk(reason) or reason.code.startswith(_ELSEWHERE):
+        return False
+    return not reason.code.endswith("_incomplete")  # said in the warnings above the panels
