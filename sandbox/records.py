@@ -1,0 +1,121 @@
+"""The FHIR server without HTTP: read, search and create, each under the bearer's access."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sandbox.bundles import searchset
+from sandbox.creating import check_new, parse_body
+from sandbox.definitions import DEFINITIONS
+from sandbox.errors import AccessDenied, RequestRefused
+from sandbox.paging import Page, read_token
+from sandbox.search import Pairs, Search, understand
+from sandbox.store import PatientStore
+
+Resource = dict[str, Any]
+_SIGNED_IN = "Practitioner"  # belongs to no patient
+
+
+class Access(Protocol):
+    """What this server needs to know of a bearer (`sandbox.scopes.Access` has it)."""
+
+    def permits(self, resource_type: str, interaction: str) -> bool:
+        """Whether some scope gives `create`, `read` or `search` on the type."""
+
+    def compartment(self, resource_type: str, interaction: str) -> str | None:
+        """The only patient that may be touched, or None when a user or system scope lifts the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Answers FHIR interactions. Raises AccessDenied and RequestRefused, which the HTTP layer words."""
+
+    store: PatientStore
+    base_url: str
+    practitioners: Mapping[str, Resource]
+
+    def read(self, access: Access, resource_type: str, resource_id: str) -> Resource:
+        """One resource. Another patient's resource is as unknown to a patient's token as one that does not exist."""
+        _permit(access, resource_type, "read")
+        if resource_type == _SIGNED_IN:
+            found = self.practitioners.get(resource_id)
+            if found is not None:
+                return {**found, "meta": {"versionId": "1"}}
+        else:
+            owned = self.store.read(resource_type, resource_id)
+            if owned is not None and access.compartment(resource_type, "read") in (None, owned[0]):
+                return owned[1]
+        raise RequestRefused(404, "not-found", f"There is no such {resource_type} for this token.")
+
+    def search(
+        self,
+        access: Access,
+        resource_type: str,
+        pairs: Pairs,
+        *,
+        strict: bool,
+        sorted_: bool = True,
+        overlap: int = 0,
+    ) -> Resource:
+        """A page of matches as a searchset Bundle; `pairs` are the query's or the form's parameters.
+
+        `sorted_` and `overlap` are for simulated faults.
+        """
+        _permit(access, resource_type, "search")
+        page = _page(pairs)
+        search = understand(
+            resource_type, page.pairs, base_url=self.base_url, zone=self._zone, strict=strict and page.offset == 0
+        )
+        resources = self._searchable(access, search)
+        found = search.run(resources, self._zone, sorted_=sorted_)
+        if page.offset and page.offset >= len(found):
+            raise RequestRefused(410, "not-found", "This page link is not valid any more: search again.")
+        return searchset(self.base_url, search, found, page, overlap=overlap)
+
+    def create(self, access: Access, resource_type: str, body: bytes, *, at: datetime) -> Resource:
+        """Keep a new resource and return it as kept."""
+        if not DEFINITIONS[resource_type].creatable:
+            raise RequestRefused(405, "not-supported", f"{resource_type} cannot be created here.")
+        _permit(access, resource_type, "create")
+        resource = parse_body(body)
+        bound = access.compartment(resource_type, "create")
+        patient_id = check_new(resource_type, resource, patient_id=bound, base_url=self.base_url)
+        try:
+            return self.store.create(patient_id, resource, at=at)
+        except KeyError as error:
+            raise RequestRefused(422, "business-rule", "subject is not a patient of this server.") from error
+
+    @property
+    def _zone(self) -> Any:
+        return self.store.now.tzinfo
+
+    def _searchable(self, access: Access, search: Search) -> Iterable[Resource]:
+        """What the search may look at: the launch patient's resources, or those of the patients it names."""
+        type_ = search.definition.type
+        if type_ == _SIGNED_IN:
+            return [{**p, "meta": {"versionId": "1"}} for p in self.practitioners.values()]
+        bound = access.compartment(type_, "search")
+        named = frozenset.intersection(*search.patients) if search.patients else None
+        if bound is not None:
+            if named is not None and named != {bound}:
+                raise AccessDenied(403, "forbidden", "The search names a patient this token was not given for.")
+            return self.store.resources(bound, type_)
+        if named is None and type_ != "Patient":
+            raise RequestRefused(400, "too-costly", "Name the patient: patient=<id>.")
+        patient_ids = sorted(named) if named is not None else self.store.patient_ids()
+        return [r for patient_id in patient_ids for r in self.store.resources(patient_id, type_)]
+
+
+def _permit(access: Access, resource_type: str, interaction: str) -> None:
+    if not access.permits(resource_type, interaction):
+        raise AccessDenied(403, "forbidden", f"The token's scopes do not allow {interaction} of {resource_type}.")
+
+
+def _page(pairs: Pairs) -> Page:
+    for name, text in pairs:
+        if name == "_page":
+            return read_token(text)
+    return Page(tuple(pairs), 0)
