@@ -1,0 +1,1 @@
+"""Builders of test input shared by all rooms."""
