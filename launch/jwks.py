@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 
 _KEY_TYPE: Final = {"RS256": "RSA", "RS384": "RSA", "ES256": "EC", "ES384": "EC"}
 _CURVE: Final = {"ES256": "P-256", "ES384": "P-384"}
+_PUBLIC_MEMBERS: Final = ("kty", "kid", "alg", "n", "e", "crv", "x", "y")
 _MAX_KEYS: Final = 100
 _MIN_RSA_BITS: Final = 2048
 _KEPT_FOR: Final = timedelta(minutes=10)
@@ -63,14 +64,13 @@ def usable_keys(jwks: Mapping[str, Any]) -> tuple[PublicKey, ...]:
 def _public_key(entry: object) -> PublicKey | None:
     if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC") or entry.get("use", "sig") != "sig":
         return None
+    if entry["kty"] == "RSA" and len(str(entry.get("n"))) * 6 < _MIN_RSA_BITS:
+        return None
     try:
-        key = import_key(
-            {name: entry[name] for name in ("kty", "kid", "alg", "n", "e", "crv", "x", "y") if name in entry}
-        )
-        weak = isinstance(key, RSAKey) and key.raw_value.key_size < _MIN_RSA_BITS
+        key = import_key({name: entry[name] for name in _PUBLIC_MEMBERS if name in entry})
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    return key if isinstance(key, RSAKey | ECKey) and not weak else None
+    return key if isinstance(key, RSAKey | ECKey) else None
 
 
 def _choose(keys: tuple[PublicKey, ...], kid: str | None, algorithm: str) -> PublicKey | None:

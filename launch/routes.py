@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from flask import Blueprint, Response, g, jsonify, render_template_string, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from launch.authorization import AuthorizationRequest
 from launch.client import LaunchClient
@@ -62,6 +63,8 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
     @blueprint.get("/callback")
     def callback() -> Response:
         """The browser is back. The launch is taken before anything else, so it works once (SL-31)."""
+        if request.method != "GET":
+            raise MethodNotAllowed(["GET"])  # a HEAD must not use up the launch
         state = _parameter("state")
         if state is None:
             raise LaunchParametersMissing("state")

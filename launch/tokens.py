@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import requests
-from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client.oauth2_session import OAuth2ClientAuth
 from authlib.oauth2.client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
@@ -47,8 +46,18 @@ class TokenEndpoint:
     session: requests.Session
 
 
+class _OAuthError(Exception):
+    """An OAuth error answer. Its description is dropped: it is the EHR's free text, and authlib's own class
+    raises ValueError for characters outside ASCII."""
+
+    def __init__(self, error: object = None, description: object = None) -> None:  # noqa: ARG002
+        super().__init__()
+        self.error = error if isinstance(error, str) and error in _ERROR_CODES else "unknown error"
+
+
 class _Client(OAuth2Client):  # type: ignore[misc]  # authlib is untyped
     client_auth_class = OAuth2ClientAuth
+    oauth_error_class = _OAuthError
 
 
 class _Assertion(PrivateKeyJWT):  # type: ignore[misc]  # authlib is untyped
@@ -134,8 +143,8 @@ def _ask(endpoint: TokenEndpoint, now: datetime, **parameters: str) -> Mapping[s
     client.register_client_auth_method(_Assertion(endpoint, now))
     try:
         response = client.fetch_token(endpoint.url, **parameters)
-    except AuthlibBaseError as error:
-        raise TokenRefused(error.error if error.error in _ERROR_CODES else "unknown error") from None
+    except _OAuthError as error:
+        raise TokenRefused(error.error) from None
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if 400 <= status < 500:

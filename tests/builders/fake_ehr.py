@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from joserfc import jwt
@@ -14,6 +15,16 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 Answer = Callable[[Request], Response]
+
+
+@cache
+def _ec_key() -> ECKey:
+    return ECKey.generate_key("P-384", {"kid": "ehr-1", "alg": "ES384"})
+
+
+@cache
+def _rsa_key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": "ehr-rsa", "alg": "RS256"})
 
 
 @dataclass(frozen=True)
@@ -31,8 +42,8 @@ class FakeEhr:
     """FHIR base, authorization server and key set in one. `answers` replaces what a path says."""
 
     base_url: str = ""
-    key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-384", {"kid": "ehr-1", "alg": "ES384"}))
-    rsa_key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "ehr-rsa", "alg": "RS256"}))
+    key: ECKey = field(default_factory=_ec_key)
+    rsa_key: RSAKey = field(default_factory=_rsa_key)
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     token_response: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +69,7 @@ class FakeEhr:
     def jwks(self) -> dict[str, Any]:
         return {"keys": [self.key.as_dict(private=False), self.rsa_key.as_dict(private=False)]}
 
-    def id_token(self, *, nonce: str, now: datetime, client_id: str = "aki-sentinel", **claims: Any) -> str:
+    def id_token(self, *, nonce: str | None, now: datetime, client_id: str = "aki-sentinel", **claims: Any) -> str:
         issued_at = int(now.timestamp())
         body = {
             "iss": self.fhir_base,
