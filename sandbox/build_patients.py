@@ -1,4 +1,4 @@
-"""Builds the embedded EHR's data set: `python -m sandbox.build_patients --data ../shared/data --out sandbox/patients`.
+"""Builds the data set: `python -m sandbox.build_patients --data ../shared/data --out sandbox/patients`.
 
 Needs the `train` dependency group (pyarrow). Running it again writes the same bytes.
 """
@@ -17,7 +17,7 @@ from sandbox.building.writing import DATA_FILE, Chart, write
 
 
 def build(data: Path, out: Path) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Write the data set; returns counts of resources written, patients by category, and rows dropped by reason."""
+    """Write the data set; returns counts of resources written, patients by category, rows left out."""
     dropped: Counter[str] = Counter()
     categories: Counter[str] = Counter()
     charts = [*_mimic_charts(data, dropped), *_synthea_charts(data / "synthea-r4", dropped)]

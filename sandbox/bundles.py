@@ -16,7 +16,7 @@ Resource = dict[str, Any]
 def searchset(
     base_url: str, search: Search, found: Sequence[Resource], page: Page, *, overlap: int = 0
 ) -> Resource:
-    """The page of `found` (every match, in order) from `page.offset`; `overlap` repeats entries of the page before."""
+    """The page of `found` (every match, in order) from `page.offset`; `overlap` repeats the one before."""
     count = search.count
     shown = [] if search.only_total else found[max(0, page.offset - overlap) : page.offset + count]
     type_ = search.definition.type

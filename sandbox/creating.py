@@ -14,11 +14,14 @@ from sandbox.errors import RequestRefused
 
 Resource = dict[str, Any]
 
+_EVENT = frozenset({"preparation", "in-progress", "not-done", "on-hold", "stopped", "completed", "unknown"})
+_RESULT = frozenset({"registered", "preliminary", "final", "amended", "corrected", "cancelled", "unknown"})
+_REQUEST = frozenset({"draft", "active", "on-hold", "revoked", "completed", "unknown"})
 _STATUSES: dict[str, frozenset[str]] = {
-    "Observation": frozenset("registered preliminary final amended corrected cancelled unknown".split()),
-    "RiskAssessment": frozenset("registered preliminary final amended corrected cancelled unknown".split()),
-    "ServiceRequest": frozenset("draft active on-hold revoked completed unknown".split()),
-    "Communication": frozenset("preparation in-progress not-done on-hold stopped completed unknown".split()),
+    "Observation": _RESULT,
+    "RiskAssessment": _RESULT,
+    "ServiceRequest": _REQUEST,
+    "Communication": _EVENT,
     "DocumentReference": frozenset({"current", "superseded"}),
 }
 
@@ -41,8 +44,8 @@ def _refuse_constant(_: str) -> None:
 def check_new(resource_type: str, resource: Resource, *, patient_id: str | None, base_url: str) -> str:
     """Check a resource to be created and return the patient it is about.
 
-    Raises RequestRefused: 400 for the wrong type, 422 for what FHIR or this chart's rules forbid. `patient_id` is the
-    one patient the token is bound to, or None.
+    Raises RequestRefused: 400 for the wrong type, 422 for what FHIR or this chart's rules forbid. `patient_id` is
+    the one patient the token is bound to, or None.
     """
     if resource.get("resourceType") != resource_type:
         raise RequestRefused(400, "invalid", f"The body is not a {resource_type}.")

@@ -26,7 +26,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class ResourceDefinition:
-    """One resource type: its parameters, the elements `_elements` never removes, and whether clients may create it."""
+    """One resource type: its parameters, what `_elements` never removes, whether it can be created."""
 
     type: str
     parameters: dict[str, Parameter]

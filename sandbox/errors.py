@@ -6,7 +6,7 @@ class SandboxError(Exception):
 
 
 class AccessDenied(SandboxError):
-    """A request the bearer may not make: `status` is 401 or 403, `code` a FHIR issue type, `text` the sentence shown."""
+    """A request the bearer may not make: HTTP status 401 or 403, FHIR issue type, the sentence shown."""
 
     def __init__(self, status: int, code: str, text: str) -> None:
         super().__init__(text)

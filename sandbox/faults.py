@@ -1,4 +1,4 @@
-"""Simulated faults of the FHIR server: named switches that a tester turns on at the EHR page. All are off at start.
+"""Simulated faults of the FHIR server: named switches a tester turns on at the EHR page. All are off at start.
 
 State belongs to one process, as everything of the embedded EHR does.
 """
@@ -6,7 +6,16 @@ State belongs to one process, as everything of the embedded EHR does.
 from dataclasses import dataclass
 from threading import Lock
 
-_TYPES = ("any", "Patient", "Observation", "Encounter", "Condition", "MedicationRequest", "MedicationAdministration", "Procedure")  # noqa: E501  # fmt: skip
+_TYPES = (
+    "any",
+    "Patient",
+    "Observation",
+    "Encounter",
+    "Condition",
+    "MedicationRequest",
+    "MedicationAdministration",
+    "Procedure",
+)
 
 
 @dataclass(frozen=True, slots=True)

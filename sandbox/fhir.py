@@ -117,9 +117,10 @@ class _Server:
         resource = self.records.read(access, type_, id_)
         response = _respond(resource)
         response.set_etag(resource["meta"]["versionId"], weak=True)
-        return self._spoiled(type_, response.make_conditional(request))
+        response.make_conditional(request)
+        return self._spoiled(type_, response)
 
-    def unknown(self, rest: str = "") -> Response:
+    def unknown(self, rest: str = "") -> Response:  # noqa: ARG002  # the path, which Flask passes
         self.authorize(request.headers.get("Authorization"))
         raise RequestRefused(404, "not-found", "This FHIR server has nothing at this address.")
 

@@ -1,4 +1,4 @@
-"""OperationOutcome: how the FHIR server says that something went wrong (FHIR R4, http.html and operationoutcome.html)."""
+"""OperationOutcome: how the FHIR server says that something went wrong (FHIR R4, operationoutcome.html)."""
 
 from typing import Any
 

@@ -155,7 +155,7 @@ def tokens_of(value: Any, implicit_system: str | None = None) -> Iterator[Token]
 
 
 def reference_predicate(text: str, base_url: str, target: str | None) -> Callable[[str], bool]:
-    """`Type/id`, `id` or an absolute URL under this server; `target` is the type a bare id means, if only one can be."""
+    """`Type/id`, `id` or an absolute URL under this server; `target` is what a bare id means."""
     wanted = unescaped(text).removeprefix(base_url.rstrip("/") + "/")
     if "/" in wanted:
         return lambda held: held == wanted

@@ -38,7 +38,7 @@ class Records:
     practitioners: Mapping[str, Resource]
 
     def read(self, access: Access, resource_type: str, resource_id: str) -> Resource:
-        """One resource. Another patient's resource is as unknown to a patient's token as one that does not exist."""
+        """One resource. To a patient's token another patient's resource does not exist."""
         _permit(access, resource_type, "read")
         if resource_type == _SIGNED_IN:
             found = self.practitioners.get(resource_id)

@@ -1,4 +1,4 @@
-"""Searching: reads the parameters of a request, tells which were understood, filters, sorts and cuts down resources."""
+"""Searching: reads a request's parameters, tells which were understood, filters, sorts and cuts resources."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ Test = Callable[[Resource], bool]
 DEFAULT_COUNT = 50
 MAXIMUM_COUNT = 200
 _RESULT_PARAMETERS = frozenset({"_count", "_sort", "_elements", "_summary"})
-_SILENT_PARAMETERS = frozenset(
-    {"_format", "_pretty", "_total"}
-)  # change nothing here, and are no reason to refuse
+_SILENT_PARAMETERS = frozenset({"_format", "_pretty", "_total"})  # without effect, and no reason to refuse
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """An understood search: `used` is what the self link shows, `patients` the ids that patient and subject named."""
+    """An understood search: `used` is shown in the self link, `patients` are the ids it names."""
 
     definition: ResourceDefinition
     used: tuple[tuple[str, str], ...]

@@ -109,7 +109,7 @@ class PatientStore:
         )
 
     def resources(self, patient_id: str, resource_type: str) -> list[Resource]:
-        """One patient's resources of one type, stored ones first, each in a stable order. Callers must not change them."""
+        """One patient's resources of one type, created ones last. Callers must not change them."""
         if patient_id not in self._entries:
             return []
         stored = self._stored(patient_id).get(resource_type, [])
@@ -130,7 +130,7 @@ class PatientStore:
         return [record] if record in self._entries else []
 
     def create(self, patient_id: str, resource: Resource, *, at: datetime) -> Resource:
-        """Keep a new resource of a known patient and return it with id and meta. Raises KeyError for an unknown patient."""
+        """Keep a new resource and return it with id and meta. Raises KeyError for an unknown patient."""
         if patient_id not in self._entries:
             raise KeyError(patient_id)
         with self._lock:

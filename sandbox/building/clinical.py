@@ -13,44 +13,18 @@ ICD_9 = "http://hl7.org/fhir/sid/icd-9-cm"
 ICD_10 = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD_10_PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
 
-# Diseases that do not go away: active whenever they were once coded. Others get no clinical status, as it is unknown.
-_LASTING_9 = (
-    "250",
-    "272",
-    "274",
-    "401",
-    "402",
-    "403",
-    "404",
-    "405",
-    "412",
-    "414",
-    "428",
-    "491",
-    "492",
-    "496",
-    "571",
-    "585",
+
+def _codes(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+# Diseases that do not go away: active whenever once coded. Others get no clinical status, as nobody knows it.
+_LASTING_9 = _codes(
+    "042 244 250 272 274 27541 29410 3320 3569 401 402 403 404 405 412 414 428 491 492 496 53081 571 585 V420 V451"
 )
-_LASTING_9 += ("042", "V420", "V451", "V4511", "27541", "29410", "3320", "3569", "244", "53081")
-_LASTING_10 = (
-    "E03",
-    "E08",
-    "E10",
-    "E11",
-    "E13",
-    "E78",
-    "I10",
-    "I11",
-    "I12",
-    "I13",
-    "I25",
-    "I48",
-    "I50",
-    "J44",
-    "K70",
+_LASTING_10 = _codes(
+    "B20 D63 E03 E08 E10 E11 E13 E66 E78 G20 I10 I11 I12 I13 I25 I48 I50 J44 K219 K70 K74 M10 N18 Z940 Z992"
 )
-_LASTING_10 += ("K74", "M10", "N18", "B20", "G20", "K219", "Z940", "Z992", "D63", "E66")
 
 
 def dotted(code: str, *, icd_9: bool) -> str:

@@ -157,7 +157,7 @@ PLAUSIBLE: dict[tuple[str, str], tuple[float, float]] = {
     ("9187-6", "mL"): (0, 6000),
 }
 
-# Dialysis as SNOMED CT beside the source's own code (reference list: eCQM value set 2.16.840.1.113762.1.4.1248.199).
+# Dialysis as SNOMED CT beside the source's own code (codes of eCQM value set 2.16.840.1.113762.1.4.1248.199).
 CONTINUOUS = ("233578004", "Continuous hemodialysis")
 INTERMITTENT = ("233575001", "Intermittent hemodialysis")
 DIALYSIS_ITEMS = {"225802": CONTINUOUS, "225441": INTERMITTENT}

@@ -1,7 +1,7 @@
 """Stays of one patient as known at the moment: earlier ones closed, the current one open.
 
-Source classes of whole admissions say how the patient came (EMER, OBSENC, AMB, SS). An admission that lasts a day
-or contains intensive care is an inpatient stay whatever its origin, and becomes IMP; ICU stays stay ACUTE, ED EMER.
+Source classes of whole admissions say how the patient came (EMER, OBSENC, AMB, SS). An admission that lasts
+a day or contains intensive care is an inpatient stay whatever its origin: IMP. ICU is ACUTE, ED is EMER.
 """
 
 from __future__ import annotations

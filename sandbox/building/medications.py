@@ -8,14 +8,15 @@ from sandbox.building import codes
 
 Resource = dict[str, Any]
 
-# Ingredient RxCUIs confirmed in published CC0 value sets (OHDSI PhenotypeLibrary, HL7 PDDI-CDS). Longest name first wins.
+# Ingredient RxCUIs confirmed in published CC0 value sets (OHDSI PhenotypeLibrary, HL7 PDDI-CDS).
 INGREDIENTS: dict[str, str] = {
     "ibuprofen": "5640", "naproxen": "7258", "diclofenac": "3355", "ketorolac": "35827", "indomethacin": "5781",
     "celecoxib": "140587", "meloxicam": "41493", "etodolac": "24605", "nabumetone": "31448", "aspirin": "1191",
     "gentamicin": "1596450", "tobramycin": "10627", "amikacin": "641", "neomycin": "7299",
     "vancomycin": "11124", "piperacillin": "8339", "nafcillin": "7233", "colistin": "2709", "polymyxin b": "8536",
     "trimethoprim": "10829", "sulfamethoxazole": "10180", "tenofovir disoproxil": "300195",
-    "cyclosporine": "3008", "everolimus": "141704", "methotrexate": "6851", "cisplatin": "2555", "carboplatin": "40048",
+    "cyclosporine": "3008", "everolimus": "141704",
+    "methotrexate": "6851", "cisplatin": "2555", "carboplatin": "40048",
     "ifosfamide": "5657", "sulfasalazine": "9524", "topiramate": "38404", "zonisamide": "39998",
     "furosemide": "4603", "hydrochlorothiazide": "5487", "chlorthalidone": "2409", "indapamide": "5764",
     "metolazone": "6916", "spironolactone": "9997", "eplerenone": "298869", "omeprazole": "7646",

@@ -1,8 +1,8 @@
 """Chooses the demo moment: one instant inside a stay at which the chart is opened, and what it then shows.
 
-The rule, in words, is in sandbox/patients/README.md. Every creatinine result of a stay is a candidate; its category
-follows from KDIGO's creatinine criterion read with two references (lowest of the 7 days before, median of 8-365 days
-before), and a candidate counts only where both references, when both exist, give the same stage. Later results
+The rule, in words, is in sandbox/patients/README.md. Every creatinine result of a stay is a candidate; its
+category follows from KDIGO's creatinine criterion read with two references (lowest of the 7 days before, median
+of 8-365 days before), and a candidate counts only where both, when both exist, give the same stage. Later results
 decide only between "AKI within 48 h" and "no AKI". Categories with few candidates choose first.
 """
 
@@ -148,7 +148,7 @@ def _moment(course: Course, candidate: _Candidate) -> Moment:
 
 def _candidates(course: Course) -> list[_Candidate]:
     found = []
-    for index, (at, _) in enumerate(course.creatinine):
+    for index in range(len(course.creatinine)):
         stay = _stay_at(course, index)
         category = _category(course, index, stay) if stay else None
         if stay and category:
@@ -197,7 +197,7 @@ def _agreed(course: Course, index: int) -> bool:
 
 
 def _recovering(course: Course, index: int, stage: int) -> bool:
-    """A stage 2 or 3 of the last week whose creatinine has since come down by a third or more, and a stage lower."""
+    """A stage 2 or 3 of the last week with creatinine down by 30 % since, and a lower stage now."""
     week = _window(course, index, -7 * DAY, 0)
     if len(week) < 2:
         return False
@@ -225,7 +225,7 @@ def _first_hours(course: Course) -> _Candidate | None:
 
 
 def _merit(course: Course, index: int, stay: Stay, category: Category) -> float:
-    """Prefers intensive care (richer charts), a course to look at, no tiny numbers; ties go by the record number."""
+    """Prefers intensive care (richer charts), a course to look at, no tiny numbers; ties go by record."""
     at, value = course.creatinine[index]
     intensive = any(start + 6 * HOUR <= at <= end for start, end in stay.intensive)
     inside = sum(1 for t, _ in course.creatinine[:index] if t >= stay.start)

@@ -127,7 +127,7 @@ class ObservationBuilder:
                 )
 
     def _clinic(self, events: Iterable[Event]) -> Iterator[Resource]:
-        """Clinic measurements carry a day, no time; one of the moment's own day may lie after it and is left out."""
+        """Clinic measurements carry a day, no time; those of the moment's own day may lie after it: left out."""
         items = {"Weight (Lbs)": codes.WEIGHT_LB, "Height (Inches)": codes.HEIGHT_IN}
         today = local_date(self._shift.moment)
         for event in events:
