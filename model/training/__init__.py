@@ -1,0 +1,1 @@
+"""Offline: from cohort tables to the committed artifact. Needs the training group (numpy, pyarrow)."""
