@@ -1,1 +1,176 @@
-"""Being written."""
+"""The risk model as data: step functions added up, in log-odds, by plain Python.
+
+A head is one question (onset of AKI, or progression of it). Its score is a base plus, for every feature the
+chart can tell, the height of a step function at the feature's value, plus small tables for a few pairs of
+features; what is unknown adds nothing.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from model.age import ADULT_AGE_YEARS
+from model.analytes import Analyte
+from model.assessment import ModelIdentity, Prediction, Reason
+from model.explanation import Scored, contributions
+from model.feature_list import USED_ANALYTES
+from model.features import WEEK_HOURS, Chart, Feature, Timeline, View, chart_from_snapshot, feature_values, low
+from model.snapshot import PatientSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One feature's step function: `log_odds[i]` holds from `edges[i - 1]` (included) to `edges[i]`."""
+
+    feature: Feature
+    edges: tuple[float, ...]
+    log_odds: tuple[float, ...]
+
+    def at(self, value: float) -> float:
+        """The feature's share of the score; nothing when the value is unknown."""
+        return 0.0 if value != value else self.log_odds[bisect_right(self.edges, value)]
+
+
+@dataclass(frozen=True, slots=True)
+class PairTable:
+    """What two features say together beyond what each says alone; `first`, `second` index the head's shapes."""
+
+    first: int
+    second: int
+    first_edges: tuple[float, ...]
+    second_edges: tuple[float, ...]
+    log_odds: tuple[tuple[float, ...], ...]
+
+    def at(self, first: float, second: float) -> float:
+        """The pair's share of the score; nothing when either value is unknown."""
+        if first != first or second != second:
+            return 0.0
+        return self.log_odds[bisect_right(self.first_edges, first)][bisect_right(self.second_edges, second)]
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """The risks at which "low" ends and "high" begins; `rule` says how they were chosen."""
+
+    moderate: float
+    high: float
+    rule: str
+
+    def of(self, probability: float) -> str:
+        if probability >= self.high:
+            return "high"
+        return "moderate" if probability >= self.moderate else "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question the model answers, with everything needed to answer it."""
+
+    id: str
+    outcome: str
+    horizon_hours: int
+    base_log_odds: float
+    shapes: tuple[Shape, ...]
+    pairs: tuple[PairTable, ...]
+    categories: Categories
+
+    def scored(self, timeline: Timeline, now: float) -> list[Scored]:
+        """Every feature with its value and log-odds at hour `now`; a pair's share is halved between its two."""
+        values = feature_values([shape.feature for shape in self.shapes], timeline, now)
+        heights = [shape.at(value) for shape, value in zip(self.shapes, values, strict=True)]
+        for pair in self.pairs:
+            half = 0.5 * pair.at(values[pair.first], values[pair.second])
+            heights[pair.first] += half
+            heights[pair.second] += half
+        return [(shape.feature, v, h) for shape, v, h in zip(self.shapes, values, heights, strict=True)]
+
+    def log_odds(self, scored: Sequence[Scored]) -> float:
+        return self.base_log_odds + math.fsum(item[2] for item in scored)
+
+    def probability(self, timeline: Timeline, now: float) -> float:
+        """The probability alone, for batches and for replaying golden predictions."""
+        return logistic(self.log_odds(self.scored(timeline, now)))
+
+    def predict(self, chart: Chart) -> Prediction:
+        """The probability with its category and its exact contributions."""
+        scored = self.scored(chart.timeline, 0.0)
+        probability = logistic(self.log_odds(scored))
+        return Prediction(
+            probability=probability,
+            horizon_hours=self.horizon_hours,
+            outcome=self.outcome,
+            category=self.categories.of(probability),
+            threshold=self.categories.high,
+            base_log_odds=self.base_log_odds,
+            contributions=contributions(scored, chart),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Applicability:
+    """Whom the model may speak about: what its training patients were like."""
+
+    min_age_years: float = float(ADULT_AGE_YEARS)
+    creatinine_window_hours: float = 48.0
+    max_lowest_creatinine_mg_dl: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class RiskModel:
+    """The bundled model: who it is and the questions it answers."""
+
+    identity: ModelIdentity
+    applicability: Applicability
+    onset_head: Head
+    progression_head: Head | None = None
+
+    def onset(self, snapshot: PatientSnapshot, *, now: datetime) -> Prediction | Reason:
+        """The probability of a first creatinine AKI within the horizon, for a patient not in AKI."""
+        chart = chart_from_snapshot(snapshot, USED_ANALYTES, now=now)
+        return self._refusal(chart) or self.onset_head.predict(chart)
+
+    def progression(self, snapshot: PatientSnapshot, *, now: datetime, current_stage: int) -> Prediction | Reason:
+        """The probability of a higher creatinine stage within the horizon, for a patient in stage 1 or 2."""
+        if current_stage >= 3:
+            return Reason(
+                "highest_stage", "The patient is in stage 3 already: there is no higher stage to predict."
+            )
+        if current_stage < 1:
+            return Reason("not_in_aki", "The patient is not in AKI: there is no stage to progress from.")
+        if self.progression_head is None:
+            return Reason(
+                "no_progression_model", "This model does not predict the course of an AKI that has begun."
+            )
+        chart = chart_from_snapshot(snapshot, USED_ANALYTES, now=now)
+        return self._refusal(chart) or self.progression_head.predict(chart)
+
+    def _refusal(self, chart: Chart) -> Reason | None:
+        """Why the model must not speak about this patient, if so."""
+        limits, timeline = self.applicability, chart.timeline
+        if timeline.age_years is None:
+            return Reason("age_unknown", "The birth date is unknown; the risk model needs the age.")
+        if timeline.age_years < limits.min_age_years:
+            return Reason("child", "The risk model was made for adults and does not score children.")
+        if timeline.sex is None:
+            return Reason("sex_unknown", "The chart does not say female or male; the risk model needs it.")
+        view = View(timeline, 0.0)
+        if not view.values(Analyte.CREATININE, limits.creatinine_window_hours):
+            hours = limits.creatinine_window_hours
+            return Reason("no_recent_creatinine", f"No usable creatinine of the last {hours:g} hours.")
+        if low(view, Analyte.CREATININE, WEEK_HOURS) >= limits.max_lowest_creatinine_mg_dl:
+            limit = limits.max_lowest_creatinine_mg_dl
+            return Reason(
+                "creatinine_above_range",
+                f"No creatinine of 7 days is below {limit:g} mg/dL; the risk model has not seen such patients.",
+            )
+        return None
+
+
+def logistic(log_odds: float) -> float:
+    """The probability of given log-odds."""
+    if log_odds >= 0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1.0 + odds)

@@ -1,0 +1,72 @@
+"""Why the score is what it is: each clinical concept's exact share, with the value and result it came from.
+
+The score is a sum, so the shares are not an approximation: the base and the shares add up to the log-odds.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from model.assessment import Contribution
+from model.feature_list import CONCEPTS
+from model.features import Chart, Feature
+from model.snapshot import Measurement
+
+Scored = tuple[Feature, float, float]  # the feature, its value, its log-odds
+
+
+def contributions(scored: Sequence[Scored], chart: Chart) -> tuple[Contribution, ...]:
+    """One contribution per concept with a known value, the weightiest first.
+
+    The sum is the concept's whole; the value, unit, time and source shown are those of its weightiest feature.
+    """
+    by_concept: dict[str, list[Scored]] = {}
+    for item in scored:
+        if not math.isnan(item[1]):
+            by_concept.setdefault(item[0].concept, []).append(item)
+    found = [_contribution(concept, items, chart) for concept, items in by_concept.items()]
+    return tuple(sorted(found, key=lambda c: (-abs(c.log_odds), c.feature)))
+
+
+def _contribution(concept: str, items: Sequence[Scored], chart: Chart) -> Contribution:
+    feature, value, _ = max(items, key=lambda item: abs(item[2]))
+    measurement = _measurement_behind(feature, chart)
+    return Contribution(
+        feature=concept,
+        label=_label(concept, feature),
+        log_odds=math.fsum(item[2] for item in items),
+        value=shown(feature, value),
+        unit=feature.unit or None,
+        at=_time(measurement),
+        source=None if measurement is None else measurement.source,
+    )
+
+
+def shown(feature: Feature, value: float) -> str:
+    """A value as a clinician reads it: rounded to what is measured, changes with their sign."""
+    if feature.words:
+        return feature.words[int(value)]
+    rounded = round(value, feature.decimals) + 0.0  # no "-0.0"
+    return f"{rounded:{'+' if feature.signed and rounded else ''}.{feature.decimals}f}"
+
+
+def _label(concept: str, feature: Feature) -> str:
+    name = CONCEPTS[concept]
+    if feature.label.startswith(name) or concept == "creatinine_level" or concept == "creatinine_course":
+        return feature.label
+    return f"{name}: {feature.label[0].lower()}{feature.label[1:]}"
+
+
+def _measurement_behind(feature: Feature, chart: Chart) -> Measurement | None:
+    if feature.analyte is None:
+        return None
+    series, behind = chart.timeline.series[feature.analyte], chart.measurements[feature.analyte]
+    inside = [i for i, hour in enumerate(series.hours) if hour >= -feature.window_hours]
+    if feature.pick == "last":
+        return behind[inside[-1]]
+    extreme = min if feature.pick == "low" else max
+    return behind[extreme(inside, key=lambda i: series.values[i])]
+
+
+def _time(measurement: Measurement | None) -> datetime | None:
+    return None if measurement is None else measurement.at

@@ -1,0 +1,1 @@
+"""Offline: how good the model is, on whom, and with what certainty. Needs the training group."""
