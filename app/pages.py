@@ -1,13 +1,14 @@
 """The pages people see: the patient's page, the model's card, and what this is."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, render_template, request, url_for
 from jinja2 import ChoiceLoader, PackageLoader
+from werkzeug.exceptions import NotFound
 
 from app.audit import AuditEvent
 from app.chart import NARROW, WIDE, course_svg
@@ -19,8 +20,10 @@ from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
 from patient_context.reader import FhirAccess, read
 
+ReadChart = Callable[..., PatientSnapshot]
 
-def pages_blueprint(services: AppServices) -> Blueprint:
+
+def pages_blueprint(services: AppServices, *, read_chart: ReadChart = read) -> Blueprint:
     """`/`, `/p/<launch>/` and `/model`, with their templates and static files."""
     pages = Blueprint("pages", "app", static_folder="static", static_url_path="/static")
     pages.jinja_loader = ChoiceLoader([PackageLoader("app"), PackageLoader("nhsuk_frontend_jinja")])
@@ -36,7 +39,7 @@ def pages_blueprint(services: AppServices) -> Blueprint:
         session = services.sessions.open(launch_id, request.cookies)
         g.ehr_id = session.ehr_id
         ehr = services.ehrs.by_id(session.ehr_id)
-        snapshot, outcome = _read_and_assess(services, session, ehr)
+        snapshot, outcome = _read_and_assess(services, session, ehr, read_chart)
         _record_view(services, session, outcome)
         setting = PageSetting(
             ehr_name=ehr.launch.name,
@@ -58,11 +61,11 @@ def pages_blueprint(services: AppServices) -> Blueprint:
 
 
 def _read_and_assess(
-    services: AppServices, session: LaunchSession, ehr: EhrConfig
+    services: AppServices, session: LaunchSession, ehr: EhrConfig, read_chart: ReadChart
 ) -> tuple[PatientSnapshot, Outcome]:
     """The chart as the EHR gives it now, and what can be said of it."""
     now = services.clock()
-    snapshot = read(
+    snapshot = read_chart(
         FhirAccess(session.fhir_base_url, session.access_token, session.scopes),
         patient_id=session.patient_id,
         session=services.http_session_for(session.ehr_id),
@@ -111,4 +114,7 @@ def _launch_link(config: EhrConfig) -> Mapping[str, str]:
 @cache
 def _card() -> Any:
     """`model/card.json`, written with the model: one source for page, JSON and Markdown (REG-28)."""
-    return json.loads(files("model").joinpath("card.json").read_text(encoding="utf-8"))
+    try:
+        return json.loads(files("model").joinpath("card.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise NotFound from missing

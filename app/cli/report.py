@@ -26,7 +26,7 @@ _UTC = ZoneInfo("UTC")
 
 def print_report(outcome: Outcome, snapshot: PatientSnapshot, console: Console | None = None) -> None:
     """Print stage, risk, reasons and data of one patient. No name, no record number."""
-    console = console or Console(highlight=False)
+    console = console or _wide_console()
     inputs = inputs_panel(outcome, snapshot)
     console.print(
         f"Patient {outcome.patient_id}, assessed as of {moment(outcome.assessed_at, _UTC)} (times in UTC)"
@@ -44,6 +44,14 @@ def print_report(outcome: Outcome, snapshot: PatientSnapshot, console: Console |
             f"Model {outcome.model.id} {outcome.model.version}, sha256 {outcome.model.sha256[:12]}", style="dim"
         )
     console.print("Research software: risk information for review, not a diagnosis.", style="dim")
+
+
+def _wide_console() -> Console:
+    """On a terminal as wide as it is; in a file wide enough not to break lines."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140
+    return console
 
 
 def _print_now(console: Console, now: NowPanel) -> None:

@@ -8,7 +8,7 @@ import click
 
 from app.cli.bundles import Scored, load_model, parse_time, score_bundle
 from app.cli.problems import Problem
-from model.assessment import Assessment, outcome_to_json
+from model.assessment import outcome_to_json
 from patient_context.errors import PatientContextError
 
 
@@ -61,7 +61,4 @@ def score(bundle: IO[bytes], at: datetime | None, as_json: bool, as_fhir: bool) 
 def _print_fhir(scored: Scored) -> None:
     from patient_context.writing import risk_assessment
 
-    if not isinstance(scored.outcome, Assessment):
-        reasons = " ".join(reason.text for reason in scored.outcome.reasons)
-        raise Problem("There is no assessment to write as FHIR.", reasons)
     click.echo(json.dumps(risk_assessment(scored.outcome), ensure_ascii=False, indent=2))

@@ -43,7 +43,7 @@ def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot) -> InputsPanel:
         used=outcome.inputs.used,
         refused=len(rejected),
         refused_rows=tuple(RefusedRow(r.resource, r.reason) for r in rejected[:_LISTED]),
-        refused_summary=tuple(counted.most_common(5)),
+        refused_summary=tuple((reason.rstrip("."), count) for reason, count in counted.most_common(5)),
         unread=tuple(f"{i.part}: {i.reason}" for i in snapshot.incomplete),
         warnings=_warnings(outcome, snapshot),
         reasons=tuple(r.text for r in outcome.reasons),

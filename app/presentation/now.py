@@ -53,7 +53,7 @@ def now_panel(outcome: Outcome, snapshot: PatientSnapshot, zone: ZoneInfo) -> No
 
 
 def _unanswered(headline: str, detail: str, outcome: InsufficientData | NotApplicable, latest: Fact) -> NowPanel:
-    return NowPanel(headline, detail, "unknown", None, (latest,), tuple(r.text for r in outcome.reasons))
+    return NowPanel(headline, detail, "unknown", None, (latest,), reason_texts(outcome, Part.STAGE))
 
 
 def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, zone: ZoneInfo) -> NowPanel:
@@ -132,7 +132,9 @@ def _other_facts(outcome: Assessment) -> list[Fact]:
         value = f"{outcome.egfr.ml_min_1_73m2:.0f} mL/min/1.73 m²"
         facts.append(Fact("eGFR", value, f"{outcome.egfr.equation}{steady}"))
     if outcome.nhs:
-        ratio = f"ratio {outcome.nhs.ratio:.2f}" if outcome.nhs.ratio is not None else ""
+        ratio = (
+            f"ratio {outcome.nhs.ratio:.2f} to its own reference value" if outcome.nhs.ratio is not None else ""
+        )
         value = "no alert" if outcome.nhs.alert == "none" else outcome.nhs.alert
-        facts.append(Fact("NHS England alert", value, ratio))
+        facts.append(Fact("NHS England alert", value, note))
     return facts
