@@ -45,7 +45,7 @@ _numbers = iter(range(1, 10**9))
 
 
 def observation(
-    code: str = "2160-0",
+    loinc: str = "2160-0",
     value: Any = 1.0,
     unit: str | None = "mg/dL",
     at: str | datetime | None = AT,
@@ -57,7 +57,7 @@ def observation(
         "id": f"o{next(_numbers)}",
         "status": "final",
         "category": [concept("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")],
-        "code": concept(LOINC, code),
+        "code": concept(LOINC, loinc),
         "subject": subject(),
         "effectiveDateTime": at.isoformat() if isinstance(at, datetime) else at,
         "valueQuantity": quantity(value, unit),
