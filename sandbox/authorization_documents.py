@@ -91,7 +91,6 @@ def scopes_supported() -> list[str]:
 
 
 def _endpoints(settings: SandboxSettings) -> dict[str, Any]:
-    base = settings.base_url
     return {
         "issuer": settings.fhir_base,
         "jwks_uri": settings.jwks_uri,
@@ -99,6 +98,6 @@ def _endpoints(settings: SandboxSettings) -> dict[str, Any]:
         "token_endpoint": settings.token_endpoint,
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-        "introspection_endpoint": f"{base}/auth/introspect",
-        "revocation_endpoint": f"{base}/auth/revoke",
+        "introspection_endpoint": settings.introspection_endpoint,
+        "revocation_endpoint": settings.revocation_endpoint,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 _TOKEN = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
@@ -36,12 +37,15 @@ def fill_prefetch(
     """Answers by key, and why a key was left out. A read that finds nothing is null, as the specification says."""
     found: dict[str, Any] = {}
     left_out: dict[str, str] = {}
-    for key, template in templates.items():
-        url = resolve_template(template, tokens)
+    resolved = {key: resolve_template(template, tokens) for key, template in templates.items()}
+    urls = {key: url for key, url in resolved.items() if url is not None}
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = dict(zip(urls, pool.map(query, urls.values()), strict=True))
+    for key, url in resolved.items():
         if url is None:
             left_out[key] = "this EHR cannot resolve the template"
             continue
-        status, body = query(url)
+        status, body = answers[key]
         if status == 200:
             found[key] = body
         elif status in (404, 410) and "?" not in url:

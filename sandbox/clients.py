@@ -62,12 +62,12 @@ class Clients:
     def get(self, client_id: str | None) -> RegisteredClient | None:
         return self._clients.get(client_id or "")
 
+    def all(self) -> tuple[RegisteredClient, ...]:
+        return tuple(self._clients.values())
+
     def launch_urls(self) -> frozenset[str]:
         urls = (client.registration.launch_url for client in self._clients.values())
         return frozenset(url for url in urls if url)
-
-    def redirect_origin(self, redirect_uri: str) -> str:
-        return "/".join(redirect_uri.split("/", 3)[:3])
 
 
 def product_registrations(settings: SandboxSettings, basic_secret: SecretStr) -> tuple[ClientRegistration, ...]:

@@ -7,18 +7,26 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import requests
 from flask import Flask, Response
 from pydantic import SecretStr
 
 from sandbox.authorization import authorization_blueprint, discovery_blueprint
 from sandbox.authorization_assertions import ClientKeys, JwksFetch, fetch_jwks
+from sandbox.bearer import BearerGate
+from sandbox.capability import SecurityUrls
+from sandbox.cds_client import CdsClient
+from sandbox.cds_pages import cds_pages_blueprint
 from sandbox.clients import Clients, product_registrations
+from sandbox.fhir import fhir_blueprint
 from sandbox.keys import load_or_make_keys, write_private
 from sandbox.launches import LaunchContexts, PendingAuthorizations
-from sandbox.patient_list import PatientRows
+from sandbox.loopback import LoopbackFhir
+from sandbox.pages import EhrPages, pages_blueprint
 from sandbox.security import add_security_headers, origin_of
 from sandbox.services import EhrServices
 from sandbox.settings import SandboxSettings
+from sandbox.store import BUNDLED_PATIENTS, PatientStore
 from sandbox.tokens import TokenStore
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -63,9 +71,8 @@ def create_sandbox(
         SESSION_COOKIE_HTTPONLY=True,
     )
     app.extensions["ehr"] = services
-    patient_rows: PatientRows = lambda: ()  # noqa: E731
-    app.register_blueprint(discovery_blueprint(services))
-    app.register_blueprint(authorization_blueprint(services, patient_rows))
+    store = PatientStore.load(settings.patients_path or BUNDLED_PATIENTS, clock())
+    _register(app, services, store)
     app_origin = origin_of(settings.app_url)
 
     @app.after_request
@@ -73,6 +80,30 @@ def create_sandbox(
         return add_security_headers(response, app_origin)
 
     return app
+
+
+def _register(app: Flask, services: EhrServices, store: PatientStore) -> None:
+    settings = services.settings
+    app.register_blueprint(discovery_blueprint(services))
+    app.register_blueprint(authorization_blueprint(services, store.patients))
+    app.register_blueprint(
+        fhir_blueprint(
+            store,
+            BearerGate(services.tokens),
+            base_url=settings.fhir_base,
+            security_urls=SecurityUrls(
+                settings.authorize_endpoint,
+                settings.token_endpoint,
+                settings.revocation_endpoint,
+                settings.introspection_endpoint,
+            ),
+            faults=services.faults,
+            clock=services.clock,
+        )
+    )
+    app.register_blueprint(pages_blueprint(services, store))
+    client = CdsClient(services, LoopbackFhir(app, settings.base_url), requests.Session())
+    app.register_blueprint(cds_pages_blueprint(EhrPages(services, store), client))
 
 
 def create_sandbox_from_environment() -> Flask:

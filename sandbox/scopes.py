@@ -126,6 +126,8 @@ class Access:
 
     def permits(self, resource_type: str, interaction: str) -> bool:
         """Whether some scope gives `create`, `read`, `update`, `delete` or `search` on the type."""
+        if (resource_type, interaction) == ("Practitioner", "read") and "fhirUser" in self.scopes:
+            return True
         return bool(self._levels(resource_type, interaction))
 
     def compartment(self, resource_type: str, interaction: str) -> str | None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sandbox.authorization_assertions import ClientKeys
 from sandbox.clients import Clients
+from sandbox.faults import Faults
 from sandbox.keys import SigningKeys
 from sandbox.launches import LaunchContexts, PendingAuthorizations
 from sandbox.settings import SandboxSettings
@@ -23,7 +24,6 @@ class Switches:
     short_tokens: bool = False
     long_token_text: bool = False
     need_patient_banner: bool = True
-    faults: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,13 @@ class EhrServices:
     pending: PendingAuthorizations
     clock: Callable[[], datetime]
     switches: Switches = field(default_factory=Switches)
+    faults: Faults = field(default_factory=Faults)
+
+    def changed_switches(self) -> int:
+        """How many switches and faults are away from normal."""
+        switches = self.switches
+        unusual = (switches.short_tokens, switches.long_token_text, not switches.need_patient_banner)
+        return sum(unusual) + sum(value is not None for _, value in self.faults.switches())
 
     def access_token_life(self) -> timedelta:
         if self.switches.short_tokens:

@@ -79,5 +79,13 @@ class SandboxSettings(BaseSettings):
         return f"{self.base_url}/auth/token"
 
     @property
+    def revocation_endpoint(self) -> str:
+        return f"{self.base_url}/auth/revoke"
+
+    @property
+    def introspection_endpoint(self) -> str:
+        return f"{self.base_url}/auth/introspect"
+
+    @property
     def jwks_uri(self) -> str:
         return f"{self.fhir_base}/.well-known/jwks.json"

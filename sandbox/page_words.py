@@ -1,0 +1,59 @@
+"""How the EHR's pages word times, ages and JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint
+
+SHOWN_ITEMS = 3
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """`3 h ago`; whole units, never rounded up."""
+    if at is None:
+        return ""
+    age = now - at
+    if age < timedelta(minutes=1):
+        return "just now"
+    if age < timedelta(hours=1):
+        return f"{age // timedelta(minutes=1)} min ago"
+    if age < timedelta(days=2):
+        return f"{age // timedelta(hours=1)} h ago"
+    if age < timedelta(days=365):
+        return f"{age // timedelta(days=1)} days ago"
+    years = age // timedelta(days=365)
+    return f"{years} year{'' if years == 1 else 's'} ago"
+
+
+def moment(at: datetime | None) -> str:
+    return f"{at:%d %b %Y, %H:%M}" if at else ""
+
+
+def day(at: datetime | None) -> str:
+    return f"{at:%d %b}" if at else ""
+
+
+def hour(at: datetime | None) -> str:
+    return f"{at:%H:%M}" if at else ""
+
+
+def shortened(value: Any) -> Any:
+    """A copy with long lists cut, so that a request with hundreds of observations can be read."""
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        kept = [shortened(item) for item in value[:SHOWN_ITEMS]]
+        return [*kept, f"... {len(value) - SHOWN_ITEMS} more"] if len(value) > SHOWN_ITEMS else kept
+    return value
+
+
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def add_words(pages: Blueprint) -> None:
+    for function in (ago, moment, day, hour, shortened, pretty):
+        pages.add_app_template_filter(function, function.__name__)

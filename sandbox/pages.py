@@ -1,0 +1,195 @@
+"""The EHR's own pages: patient list, chart, the app in a frame, decision support, settings.
+
+They need no login, because this is a demonstration with fictional clinicians; the server listens on the loopback
+address unless told otherwise, and forms are taken from the EHR's own pages only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from sandbox.charts import Chart, current_stay, read_chart
+from sandbox.launches import LaunchContext
+from sandbox.page_words import add_words
+from sandbox.patient_list import CATEGORIES, SORTS, select_rows
+from sandbox.practitioners import PRACTITIONERS, Practitioner, find_practitioner
+from sandbox.security import refuse_foreign_forms
+from sandbox.services import EhrServices
+from sandbox.store import PatientStore
+
+DEFAULT_PRACTITIONER = PRACTITIONERS[0]
+
+
+class EhrPages:
+    """What every page needs: the records, the stores and who is at the keyboard."""
+
+    def __init__(self, services: EhrServices, store: PatientStore) -> None:
+        self.services = services
+        self.store = store
+
+    def clinician(self) -> Practitioner:
+        """The clinician chosen in this browser; the first one until somebody chooses."""
+        return find_practitioner(session.get("practitioner")) or DEFAULT_PRACTITIONER
+
+    def chart(self, patient_id: str) -> Chart:
+        try:
+            return read_chart(self.store, patient_id)
+        except KeyError:
+            abort(404)
+
+    def launch_context(self, patient_id: str, app_context: str | None = None) -> LaunchContext:
+        """What the EHR would tell an app started now from this patient's chart."""
+        stay = current_stay(self.store, patient_id)
+        return LaunchContext(
+            practitioner_id=self.clinician().id,
+            patient_id=patient_id,
+            encounter_id=stay.id if stay else None,
+            need_patient_banner=self.services.switches.need_patient_banner,
+            app_context=app_context,
+        )
+
+    def launch_url(self, patient_id: str, url: str | None = None, app_context: str | None = None) -> str:
+        """A fresh launch of the app, or of a registered launch URL that a card links to; 400 for any other."""
+        target = url or f"{self.services.settings.app_url}/launch"
+        if target.partition("?")[0] not in self.services.clients.launch_urls():
+            abort(400, "This launch URL belongs to no registered app.")
+        launch = self.services.launches.put(self.launch_context(patient_id, app_context))
+        query = urlencode({"iss": self.services.settings.fhir_base, "launch": launch})
+        return f"{target}{'&' if '?' in target else '?'}{query}"
+
+    def everywhere(self) -> dict[str, Any]:
+        """Template values of the frame around every page."""
+        return {
+            "clinician": self.clinician(),
+            "practitioners": PRACTITIONERS,
+            "changed": self.services.changed_switches(),
+            "now": self.services.clock(),
+            "categories": CATEGORIES,
+        }
+
+
+def pages_blueprint(services: EhrServices, store: PatientStore) -> Blueprint:
+    """Patient list, chart and launch."""
+    ehr = EhrPages(services, store)
+    pages = Blueprint("pages", __name__)
+    pages.context_processor(ehr.everywhere)
+    add_words(pages)
+
+    @pages.get("/")
+    def patients() -> str:
+        return _patient_list(store)
+
+    @pages.get("/patients/<patient_id>")
+    def chart(patient_id: str) -> str:
+        return render_template("chart.html", chart=ehr.chart(patient_id), rows=select_rows(store.patients()))
+
+    @pages.route("/patients/<patient_id>/app", methods=["GET", "POST"])
+    def app_in_frame(patient_id: str) -> str:
+        chart = ehr.chart(patient_id)
+        if request.method == "POST":
+            refuse_foreign_forms()
+        url = ehr.launch_url(patient_id, request.form.get("url"), request.form.get("app_context") or None)
+        return render_template("app_frame.html", chart=chart, launch_url=url, rows=select_rows(store.patients()))
+
+    @pages.post("/patients/<patient_id>/launch")
+    def app_in_tab(patient_id: str) -> BaseResponse:
+        refuse_foreign_forms()
+        ehr.chart(patient_id)
+        url = ehr.launch_url(patient_id, request.form.get("url"), request.form.get("app_context") or None)
+        response = redirect(url, 303)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @pages.post("/clinician")
+    def choose_clinician() -> BaseResponse:
+        refuse_foreign_forms()
+        practitioner = find_practitioner(request.form.get("practitioner"))
+        if practitioner is None:
+            abort(400)
+        session["practitioner"] = practitioner.id
+        return redirect(_local_path(request.form.get("back", "")), 303)
+
+    @pages.get("/settings")
+    def settings() -> str:
+        return render_template(
+            "settings.html", services=services, clients=services.clients.all(), behaviours=_behaviours(services)
+        )
+
+    @pages.post("/settings")
+    def change_settings() -> BaseResponse:
+        refuse_foreign_forms()
+        _set_switches(services)
+        return redirect(url_for("pages.settings", saved=1), 303)
+
+    pages.register_error_handler(404, _not_found)
+    return pages
+
+
+def _patient_list(store: PatientStore) -> str:
+    arguments = request.args
+    category = arguments.get("category", "")
+    sort = arguments.get("sort", "category")
+    descending = arguments.get("order") == "down"
+    words = arguments.get("q", "")[:100]
+    everybody = store.patients()
+    rows = select_rows(everybody, words=words, category=category, sort=sort, descending=descending)
+    return render_template(
+        "patients.html",
+        rows=rows,
+        total=len(everybody),
+        counts=Counter(row.category for row in everybody),
+        category=category if category in CATEGORIES else "",
+        sort=sort if sort in SORTS else "category",
+        descending=descending,
+        words=words,
+    )
+
+
+def _behaviours(services: EhrServices) -> tuple[tuple[str, bool, str, str], ...]:
+    """The switches with their field name, state, label and hint."""
+    on = services.switches
+    banner = "Sends need_patient_banner: true, as EHRs do that hide their own banner beside an app."
+    return (
+        ("need_patient_banner", on.need_patient_banner, "The app must show the patient banner", banner),
+        (
+            "short_tokens",
+            on.short_tokens,
+            "Access tokens live 60 seconds",
+            "To watch an app refresh or lose its session.",
+        ),
+        (
+            "long_token_text",
+            on.long_token_text,
+            "Access tokens of 2,000 characters",
+            "As long as some vendors' tokens are.",
+        ),
+    )
+
+
+def _set_switches(services: EhrServices) -> None:
+    form, switches, faults = request.form, services.switches, services.faults
+    switches.short_tokens = "short_tokens" in form
+    switches.long_token_text = "long_token_text" in form
+    switches.need_patient_banner = "need_patient_banner" in form
+    for fault, _ in faults.switches():
+        value = form.get(f"fault-{fault.name}", "")
+        if value in fault.choices:
+            faults.turn_on(fault.name, value)
+        else:
+            faults.turn_off(fault.name)
+
+
+def _local_path(path: str) -> str:
+    """Only a path of this server; anything that could leave it becomes the start page."""
+    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path
+    return path if safe else "/"
+
+
+def _not_found(_error: Exception) -> BaseResponse:
+    text = "There is no such page or patient in this EHR."
+    return Response(render_template("refused.html", error="not_found", description=text, title="Not found"), 404)

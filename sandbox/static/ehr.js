@@ -1,0 +1,87 @@
+// The EHR's pages work without this file; it saves clicks and page loads.
+"use strict";
+
+document.documentElement.classList.add("scripted");
+
+// Show only rows whose words contain everything typed.
+function filterRows(input) {
+  const target = document.querySelector(input.dataset.filter);
+  const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const row of target.querySelectorAll("[data-words]")) {
+    const fits = wanted.every((word) => row.dataset.words.includes(word));
+    row.hidden = !fits;
+    if (fits) shown += 1;
+  }
+  const status = document.querySelector("[data-filter-status]");
+  if (status && target.id === "patients") {
+    status.textContent = shown === 1 ? "1 patient shown" : `${shown} patients shown`;
+  }
+}
+
+for (const input of document.querySelectorAll("[data-filter]")) {
+  input.addEventListener("input", () => filterRows(input));
+}
+
+for (const form of document.querySelectorAll("[data-submit-on-change]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+}
+
+const current = document.querySelector("#worklist [aria-current]");
+if (current) {
+  const list = document.querySelector("#worklist");
+  list.scrollTop = current.offsetTop - list.offsetTop - list.clientHeight / 3;
+}
+
+// Decision support: the chart is readable at once, cards come when the services have answered.
+async function showPanel(panel, url) {
+  panel.setAttribute("aria-busy", "true");
+  panel.classList.add("waiting");
+  try {
+    const response = await fetch(url, { headers: { "X-Fragment": "1" } });
+    if (!response.ok) throw new Error(String(response.status));
+    panel.innerHTML = await response.text();
+    wirePanel(panel);
+  } catch {
+    const problem = document.createElement("p");
+    problem.className = "problem";
+    problem.setAttribute("role", "alert");
+    problem.textContent = "Decision support could not be asked. The EHR did not answer; reload the chart.";
+    panel.replaceChildren(problem);
+  }
+  panel.classList.remove("waiting");
+  panel.setAttribute("aria-busy", "false");
+}
+
+function wirePanel(panel) {
+  const form = panel.querySelector("[data-cds-form]");
+  const ask = () => showPanel(panel, `${form.action}?${new URLSearchParams(new FormData(form))}`);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    ask();
+  });
+  form.addEventListener("change", ask);
+  for (const feedback of panel.querySelectorAll("[data-feedback]")) {
+    feedback.addEventListener("submit", (event) => {
+      event.preventDefault();
+      sendFeedback(feedback);
+    });
+  }
+}
+
+async function sendFeedback(form) {
+  const said = document.createElement("p");
+  said.className = "quiet";
+  said.setAttribute("role", "status");
+  try {
+    const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    said.textContent = page.querySelector("#feedback-text").textContent;
+  } catch {
+    said.textContent = "Not recorded: the EHR did not answer.";
+  }
+  form.replaceWith(said);
+}
+
+const panel = document.querySelector("#cds-panel[data-cds]");
+if (panel) showPanel(panel, panel.dataset.cds);
