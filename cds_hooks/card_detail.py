@@ -9,10 +9,12 @@ from datetime import datetime, tzinfo
 
 from cds_hooks import wording
 from model.assessment import (
+    AkiEpisode,
     Assessment,
     Baseline,
     BaselineMethod,
     Contribution,
+    EpisodeState,
     KdigoCriterion,
     KdigoStaging,
     Outcome,
@@ -38,6 +40,23 @@ _METHOD = {
     BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: "assumed, not measured: eGFR 75 by CKD-EPI 2021",
     BaselineMethod.SUPPLIED: "given by the clinician",
 }
+_PART = {
+    "patient": "patient details (age, sex)",
+    "labs": "laboratory results other than creatinine",
+    "vitals": "vital signs",
+    "body": "height and weight",
+    "urine": "urine output",
+    "conditions": "problem list",
+    "medications": "medication orders",
+    "procedures": "procedures, dialysis among them",
+    "encounters": "encounters",
+}
+_STATE = {
+    EpisodeState.ACTIVE: "active",
+    EpisodeState.RESOLVING: "resolving",
+    EpisodeState.PERSISTING: "not recovered",
+    EpisodeState.RECOVERED: "recovered",
+}
 STANDING_NOTE = (
     "Research software: information for review by a clinician, not a substitute for clinical judgement. "
     "It knows only what the chart holds: not the examination, the fluid balance at the bedside or the plan."
@@ -50,8 +69,6 @@ class DetailFacts:
 
     zone: tzinfo
     latest_creatinine: Measurement | None = None
-    not_supplied: tuple[str, ...] = ()
-    incomplete: tuple[Incomplete, ...] = ()
 
 
 def detail(outcome: Outcome, facts: DetailFacts) -> str:
@@ -60,13 +77,15 @@ def detail(outcome: Outcome, facts: DetailFacts) -> str:
         parts = [_finding(outcome, facts), _estimates(outcome, facts)]
     else:
         parts = [_latest(facts)]
-    parts += [_gaps(outcome, facts), _provenance(outcome, facts)]
+    parts += [_gaps(outcome), _provenance(outcome, facts)]
     return "\n\n".join(text for part in parts if (text := "\n".join(part)))
 
 
 def stage_words(kdigo: KdigoStaging) -> str:
     """ "KDIGO stage 2 by creatinine, rising"."""
-    words = f"KDIGO stage {kdigo.stage}"
+    if kdigo.episode is not None and kdigo.episode.state is EpisodeState.PERSISTING:
+        return "AKI has not recovered, although KDIGO's criteria are no longer met"
+    words = f"KDIGO stage {kdigo.stage}" if kdigo.stage else "No AKI by KDIGO so far"
     if kdigo.criterion is not None:
         words += f" {_CRITERION[kdigo.criterion]}"
     return f"{words}, {wording.chart_text(kdigo.course)}" if kdigo.course else words
@@ -82,7 +101,9 @@ def _finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
     yield ""
     yield from _latest(facts)
     if kdigo is not None and kdigo.baseline is not None:
-        yield _baseline(kdigo.baseline, facts)
+        yield _baseline(kdigo, kdigo.baseline, facts)
+    if kdigo is not None and kdigo.episode is not None:
+        yield _episode(kdigo.episode, facts)
     if found.nhs is not None:
         ratio = f" (ratio {wording.number(found.nhs.ratio)})" if found.nhs.ratio is not None else ""
         yield f"- NHS England algorithm: {wording.chart_text(found.nhs.alert)}{ratio}"
@@ -101,14 +122,18 @@ def _latest(facts: DetailFacts) -> Iterator[str]:
         yield f"- Latest creatinine {shown}, {at}{preliminary} ({wording.chart_text(latest.source)})"
 
 
-def _baseline(baseline: Baseline, facts: DetailFacts) -> str:
+def _baseline(kdigo: KdigoStaging, baseline: Baseline, facts: DetailFacts) -> str:
     method = _METHOD[baseline.method].format(n=baseline.n)
     dated = f", {wording.day(baseline.at, facts.zone)}" if baseline.at is not None else ""
-    line = f"- Baseline creatinine {wording.creatinine(baseline.creatinine_mg_dl)}: {method}{dated}"
-    latest = facts.latest_creatinine
-    if latest is None or latest.comparator is not None or baseline.creatinine_mg_dl <= 0:
-        return line
-    return f"{line}; the latest is {latest.value / baseline.creatinine_mg_dl:.1f} × this"
+    ratio = f"; the latest is {kdigo.ratio:.1f} × this" if kdigo.ratio is not None else ""
+    return f"- Baseline creatinine {wording.creatinine(baseline.creatinine_mg_dl)}: {method}{dated}{ratio}"
+
+
+def _episode(episode: AkiEpisode, facts: DetailFacts) -> str:
+    peak = f"peak stage {episode.peak_stage}, {wording.creatinine(episode.peak_creatinine_mg_dl)}"
+    when = wording.day(episode.peak_at, facts.zone)
+    onset = wording.day(episode.onset_at, facts.zone)
+    return f"- AKI episode since {onset}, {_STATE[episode.state]}: {peak} on {when}"
 
 
 def _estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
@@ -124,14 +149,14 @@ def _estimate(title: str, estimate: Prediction, facts: DetailFacts) -> Iterator[
     frequency = wording.natural_frequency(estimate.probability)
     yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {wording.chart_text(estimate.outcome)}"
     category = wording.chart_text(estimate.category)
-    yield f"- Category {category}; this site speaks from {wording.percent(estimate.threshold)} on"
+    yield f"- Category {category}; this site shows a card from {wording.percent(estimate.threshold)} on"
     weighed = sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
     for part in weighed[:TOP_CONTRIBUTIONS]:
-        direction = "raises" if part.log_odds >= 0 else "lowers"
+        direction = "Raises" if part.log_odds >= 0 else "Lowers"
         yield f"- {direction} it: {_input(part, facts)}"
     rest = [_input(part, facts) for part in weighed[TOP_CONTRIBUTIONS:]]
     if rest:
-        yield f"- also used: {'; '.join(rest)}"
+        yield f"- Also used: {'; '.join(rest)}"
 
 
 def _input(part: Contribution, facts: DetailFacts) -> str:
@@ -143,16 +168,32 @@ def _input(part: Contribution, facts: DetailFacts) -> str:
     return f"{words} ({wording.chart_text(part.source)})" if part.source else words
 
 
-def _gaps(outcome: Outcome, facts: DetailFacts) -> Iterator[str]:
-    lines = [f"- {wording.chart_text(reason.text, 240)}" for reason in outcome.reasons]
-    lines += [f"- Not supplied by the EHR: {wording.chart_text(part)}" for part in facts.not_supplied]
-    for gap in facts.incomplete:
-        lines.append(f"- Read in part only: {wording.chart_text(gap.part)}: {wording.chart_text(gap.reason, 240)}")
+def _gaps(outcome: Outcome) -> Iterator[str]:
+    lines = [
+        f"- {wording.chart_text(reason.text, 240)}"
+        for reason in outcome.reasons
+        if not reason.code.startswith("incomplete_")  # said by part below
+    ]
+    lines += _unread(outcome.inputs.incomplete)
     lines += _rejections(outcome)
     if lines:
         yield "**Missing or not used**"
         yield ""
         yield from lines
+
+
+def _unread(gaps: Sequence[Incomplete]) -> Sequence[str]:
+    absent = [_part(gap) for gap in gaps if gap.code == "not-supplied"]
+    lines = [f"- Not supplied by the EHR: {'; '.join(absent)}"] if absent else []
+    return lines + [
+        f"- {_part(gap).capitalize()}: {wording.chart_text(gap.reason, 240)}"
+        for gap in gaps
+        if gap.code != "not-supplied"
+    ]
+
+
+def _part(gap: Incomplete) -> str:
+    return _PART.get(gap.part) or wording.chart_text(gap.part)
 
 
 def _rejections(outcome: Outcome) -> Sequence[str]:

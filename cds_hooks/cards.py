@@ -3,7 +3,7 @@
 Nothing here is null or empty: what does not apply is left out (CH-5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,8 @@ from uuid import NAMESPACE_URL, uuid5
 from cds_hooks import wording
 from cds_hooks.card_detail import DetailFacts, days_or_hours_ago, detail, stage_words
 from cds_hooks.decision import CardKind, Indicator, Show
-from model.assessment import Assessment, Outcome
+from cds_hooks.suggestions import suggest_creatinine
+from model.assessment import AkiEpisode, Assessment, KdigoStaging, Outcome, Prediction, Reason
 from model.snapshot import Measurement
 
 SOURCE_LABEL = "AKI Sentinel, research software"
@@ -22,10 +23,13 @@ OVERRIDE_SYSTEM = "urn:aki-sentinel:override-reason"
 # Static, alphanumeric, at most 100 characters: an EHR remembers an override by it (VN-5).
 _TOPIC = {
     CardKind.STAGE: ("AKIStage", "AKI stage now"),
+    CardKind.NOT_RECOVERED: ("AKINotRecovered", "AKI that has not recovered"),
     CardKind.RISK: ("AKIRisk48h", "Risk of AKI in 48 hours"),
     CardKind.NO_RISK_ESTIMATE: ("AKIRiskUnknown", "Risk of AKI could not be estimated"),
     CardKind.NOT_ASSESSED: ("AKINotAssessed", "AKI could not be assessed"),
 }
+_NO_STAGING = frozenset({"no_creatinine", "creatinine_too_old", "creatinine_only_bounded"})
+_NO_RISK_PREFIX = "No risk is given: "  # how the assessment's reasons begin; the summary has said so already
 _OVERRIDE_REASONS = {
     "already-addressed": "Already addressed",
     "not-aki": "Not AKI",
@@ -40,9 +44,10 @@ class CardContext:
 
     call_id: str
     public_url: str
+    patient_id: str
+    encounter_id: str | None
     now: datetime
     facts: DetailFacts
-    repeat_creatinine: Mapping[str, Any] | None = None  # a draft ServiceRequest, or none to offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,8 @@ def build_card(show: Show, outcome: Outcome, context: CardContext) -> Card:
         ],
         "links": _links(context),
     }
-    if context.repeat_creatinine is not None:
-        body["suggestions"] = [_suggest_creatinine(context.repeat_creatinine, context)]
+    if (suggestion := _suggestion(show, context)) is not None:
+        body["suggestions"] = [suggestion]
         body["selectionBehavior"] = "any"  # the only one Epic knows (VN-5)
     return Card(show.kind, show.indicator, card_id, body)
 
@@ -84,24 +89,26 @@ def _uuid(context: CardContext, part: str) -> str:
 
 
 def _summary(kind: CardKind, outcome: Outcome, context: CardContext) -> str:
-    if isinstance(outcome, Assessment) and kind is CardKind.STAGE:
-        return _stage_summary(outcome, context)
-    if isinstance(outcome, Assessment) and kind is CardKind.RISK:
-        return _risk_summary(outcome)
-    if kind is CardKind.NO_RISK_ESTIMATE:
-        return f"{_staged(outcome)}; 48-hour AKI risk not estimated{_first_reason(outcome)}"
-    return f"AKI not assessed{_first_reason(outcome)}"
+    match kind, outcome:
+        case CardKind.STAGE, Assessment(kdigo=KdigoStaging() as kdigo):
+            return _stage_summary(kdigo, context)
+        case CardKind.NOT_RECOVERED, Assessment(kdigo=KdigoStaging(episode=AkiEpisode() as episode)):
+            return _not_recovered_summary(episode, context)
+        case CardKind.RISK, Assessment(risk=Prediction() as risk):
+            return _risk_summary(risk)
+        case CardKind.NO_RISK_ESTIMATE, Assessment():
+            return f"{_staged(outcome)}; 48-hour AKI risk not estimated{_because(outcome.reasons[-1:])}"
+    staging_reasons = [reason for reason in outcome.reasons if reason.code in _NO_STAGING]
+    return f"AKI not assessed{_because(staging_reasons or outcome.reasons)}"
 
 
-def _stage_summary(found: Assessment, context: CardContext) -> str:
-    if found.kdigo is None:
-        return "AKI: for review"
+def _stage_summary(kdigo: KdigoStaging, context: CardContext) -> str:
     latest = context.facts.latest_creatinine
-    parts = [stage_words(found.kdigo)]
+    parts = [stage_words(kdigo)]
     if latest is not None:
         parts.append(f"creatinine {_plain_creatinine(latest)} {days_or_hours_ago(latest.at, context.now)}")
-    if found.kdigo.baseline is not None:
-        parts.append(f"baseline {wording.number(found.kdigo.baseline.creatinine_mg_dl)} mg/dL")
+    if kdigo.baseline is not None:
+        parts.append(f"baseline {wording.number(kdigo.baseline.creatinine_mg_dl)} mg/dL")
     return f"For review: {'; '.join(parts)}"
 
 
@@ -111,10 +118,15 @@ def _plain_creatinine(latest: Measurement) -> str:
     return f"{sign}{wording.number(latest.value)} mg/dL ({umol_per_l:.0f} µmol/L)"
 
 
-def _risk_summary(found: Assessment) -> str:
-    risk = found.risk
-    if risk is None:
-        return "AKI risk: for review"
+def _not_recovered_summary(episode: AkiEpisode, context: CardContext) -> str:
+    onset = wording.day(episode.onset_at, context.facts.zone)
+    return (
+        f"For review: AKI of {onset} (peak stage {episode.peak_stage}) has not recovered; "
+        f"creatinine {episode.latest_ratio:.1f} × its baseline"
+    )
+
+
+def _risk_summary(risk: Prediction) -> str:
     frequency = wording.natural_frequency(risk.probability)
     return (
         f"For review: AKI risk in the next {risk.horizon_hours} hours {wording.percent(risk.probability)}, "
@@ -122,13 +134,18 @@ def _risk_summary(found: Assessment) -> str:
     )
 
 
-def _staged(outcome: Outcome) -> str:
-    stage = outcome.kdigo.stage if isinstance(outcome, Assessment) and outcome.kdigo else None
+def _staged(outcome: Assessment) -> str:
+    stage = outcome.kdigo.stage if outcome.kdigo else None
     return "No AKI by KDIGO so far" if stage == 0 else "AKI stage cannot be said"
 
 
-def _first_reason(outcome: Outcome) -> str:
-    return f": {wording.plain_text(outcome.reasons[0].text)}" if outcome.reasons else ""
+def _because(reasons: Sequence[Reason]) -> str:
+    """The first reason as the end of a sentence."""
+    if not reasons:
+        return ""
+    text = wording.plain_text(reasons[0].text).removeprefix(_NO_RISK_PREFIX)
+    text = text.partition(". ")[0].removesuffix(".")
+    return f": {text}" if text else ""
 
 
 def _source(kind: CardKind, context: CardContext) -> dict[str, Any]:
@@ -148,13 +165,11 @@ def _links(context: CardContext) -> list[dict[str, str]]:
     ]
 
 
-def _suggest_creatinine(resource: Mapping[str, Any], context: CardContext) -> dict[str, Any]:
-    """One action, not pre-selected: Epic honours one (VN-6) and pre-selects what is recommended (REG-15)."""
-    return {
-        "label": "Repeat serum creatinine",
-        "uuid": _uuid(context, "repeat-creatinine"),
-        "isRecommended": False,
-        "actions": [
-            {"type": "create", "description": "Order a repeat serum creatinine", "resource": dict(resource)},
-        ],
-    }
+def _suggestion(show: Show, context: CardContext) -> dict[str, Any] | None:
+    return suggest_creatinine(
+        show,
+        patient_id=context.patient_id,
+        encounter_id=context.encounter_id,
+        now=context.now,
+        uuid=_uuid(context, f"{show.kind}/creatinine"),
+    )

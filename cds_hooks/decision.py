@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from model.assessment import Assessment, InsufficientData, NotApplicable, Outcome, Prediction
+from model.assessment import Assessment, EpisodeState, InsufficientData, NotApplicable, Outcome, Prediction
 from model.snapshot import PatientSnapshot, Stay
 
 # HL7 v3 ActCode classes of a patient who is being watched in hospital. HH, AMB and VR are not.
 HOSPITAL_CLASSES = frozenset({"IMP", "ACUTE", "NONAC", "EMER", "OBSENC", "SS", "PRENC"})
+
+# Reasons the assessment gives that decide whether to speak.
+COMFORT_CARE = "comfort_care"
+CHILD = frozenset({"child", "risk_adults_only"})
 
 
 class Setting(StrEnum):
@@ -27,6 +31,7 @@ class CardKind(StrEnum):
     """What a card is about. Static per kind: it is how an EHR remembers an override (VN-5)."""
 
     STAGE = "stage"
+    NOT_RECOVERED = "not-recovered"
     RISK = "risk"
     NO_RISK_ESTIMATE = "no-risk-estimate"
     NOT_ASSESSED = "not-assessed"
@@ -90,6 +95,8 @@ def decide(
     """Card or silence on opening the chart."""
     if snapshot.deceased:
         return Silent("deceased", rests_on_the_chart=False)
+    if any(reason.code == COMFORT_CARE for reason in outcome.reasons):
+        return Silent("comfort-care", rests_on_the_chart=False)
     match outcome:
         case NotApplicable():
             return Silent("not-applicable", rests_on_the_chart=False)
@@ -100,14 +107,23 @@ def decide(
 
 
 def _decide_assessed(found: Assessment, setting: Setting, policy: CardPolicy) -> Decision:
-    stage = (found.kdigo.stage if found.kdigo else None) or 0
-    if stage >= 1:
+    stage = found.kdigo.stage if found.kdigo else None
+    if stage:
         return Show(CardKind.STAGE, _stage_indicator(found, stage, policy))
+    if _has_not_recovered(found):
+        return Show(CardKind.NOT_RECOVERED, Indicator.INFO)
     if found.risk is not None:
         if is_high(found.risk):
             return Show(CardKind.RISK, Indicator.WARNING)
         return Silent("risk-below-threshold")
+    if stage == 0 and any(reason.code in CHILD for reason in found.reasons):
+        return Silent("no-aki-child")
     return _unless_outpatient(Show(CardKind.NO_RISK_ESTIMATE, Indicator.INFO), setting, "no-aki-outpatient")
+
+
+def _has_not_recovered(found: Assessment) -> bool:
+    episode = found.kdigo.episode if found.kdigo else None
+    return episode is not None and episode.state is EpisodeState.PERSISTING
 
 
 def _stage_indicator(found: Assessment, stage: int, policy: CardPolicy) -> Indicator:

@@ -36,6 +36,7 @@ class HookRequest:
     user_id: str
     patient_id: str
     encounter_id: str | None = None
+    fhir_server: str | None = None
     grant: FhirGrant | None = None
     prefetch: Prefetch = field(default_factory=dict, repr=False)
 
@@ -54,13 +55,15 @@ def read_hook_request(body: Any, *, hook: str, client: CdsClient) -> HookRequest
     if not isinstance(context, Mapping):
         raise RequestUnreadable("context-missing", "The field context is required and must be an object.")
     patient_id = _patient_id(context)
+    fhir_server = _registered_fhir_server(body.get("fhirServer"), client)
     return HookRequest(
         hook=hook,
         hook_instance=hook_instance,
         user_id=_required_text(context, "userId", "context."),
         patient_id=patient_id,
         encounter_id=_bare_id(context.get("encounterId"), "Encounter"),
-        grant=_grant(body, client, patient_id),
+        fhir_server=fhir_server,
+        grant=_grant(body.get("fhirAuthorization"), fhir_server, patient_id),
         prefetch=_prefetch(body.get("prefetch")),
     )
 
@@ -92,9 +95,7 @@ def _patient_id(context: Mapping[str, Any]) -> str:
     return patient_id
 
 
-def _grant(body: Mapping[str, Any], client: CdsClient, patient_id: str) -> FhirGrant | None:
-    base_url = _registered_fhir_server(body.get("fhirServer"), client)
-    authorization = body.get("fhirAuthorization")
+def _grant(authorization: Any, base_url: str | None, patient_id: str) -> FhirGrant | None:
     if authorization is None:
         return None
     if base_url is None:

@@ -19,8 +19,9 @@ _SHOWN_UNIT = {
     "{score}": "",
     "Cel": "°C",
     "10*3/uL": "×10³/µL",
-    "U/L": "U/L",
-    "%": "%",
+    "a": "years",
+    "h": "hours",
+    "d": "days",
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _LINK_STARTS = re.compile(r"(?i)(:)(?=//)|\b(www)(?=\.)")

@@ -55,13 +55,14 @@ def assessment(*, stage: int | None = 0, course: str | None = "stable", **change
         since=NOW - timedelta(hours=20) if in_aki else None,
         baseline=BASELINE if stage is not None else None,
         course=course,
+        ratio=(1.1, 1.56, 2.11, 3.3)[stage] if stage is not None else None,
     )
     fields: dict[str, Any] = {
         "patient_id": PATIENT,
         "assessed_at": NOW,
         "inputs": INPUTS,
         "kdigo": staging,
-        "nhs": NhsAlert(f"AKI {stage}", (1.0, 1.56, 2.11, 3.3)[stage or 0]) if in_aki else None,
+        "nhs": NhsAlert(f"AKI {stage}", (1.1, 1.56, 2.11, 3.3)[stage or 0]) if in_aki else None,
         "egfr": Egfr(27.6, "CKD-EPI 2021", steady_state=False),
         "model": MODEL,
     }

@@ -1,0 +1,114 @@
+"""The CDS services offered, and what the application must supply for them.
+
+A later service adds an entry here and a module that answers it; routes, discovery and checks stay as they are.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import requests
+
+from cds_hooks.chart import ReadChart
+from cds_hooks.clients import CdsClientRegistry
+from cds_hooks.decision import DEFAULT_CARD_POLICY, CardKind, CardPolicy, Indicator
+from cds_hooks.replay import JtiStore
+from model.assessment import Outcome
+from model.snapshot import PatientSnapshot
+from patient_context.queries import PrefetchVariant
+from patient_context.reader import read
+from patient_context.reading import DEFAULT_READING, SiteReading
+
+AssessPatient = Callable[[PatientSnapshot, datetime, str], Outcome]  # snapshot, now, ehr_id
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One CDS service as discovery describes it."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+    usage_requirements: str
+
+
+PATIENT_VIEW = Service(
+    id="aki-patient-view",
+    hook="patient-view",
+    title="Acute kidney injury on opening the chart",
+    description=(
+        "Shows one card when the patient meets KDIGO criteria for acute kidney injury, or when the estimated "
+        "48-hour risk reaches the site's threshold; otherwise stays silent."
+    ),
+    usage_requirements=(
+        "For adults in hospital. Needs serum creatinine with LOINC codes and UCUM units, and the patient's birth "
+        "date and sex; encounters, problems, procedures, vital signs and drugs make the answer better. Research "
+        "software: information for review, not a substitute for clinical judgement."
+    ),
+)
+SERVICES: Mapping[str, Service] = {PATIENT_VIEW.id: PATIENT_VIEW}
+
+
+@dataclass(frozen=True, slots=True)
+class CardShown:
+    """A card as the record of a call keeps it."""
+
+    uuid: str
+    kind: CardKind
+    indicator: Indicator
+
+
+@dataclass(frozen=True, slots=True)
+class CdsEvent:
+    """One authenticated call for the audit trail: who asked about whom, and what they were shown.
+
+    Holds no clinical value. `reason` says why there was no card: a silence, or the code of a refusal.
+    """
+
+    at: datetime
+    ehr_id: str
+    service_id: str
+    status: int
+    hook_instance: str | None = None
+    user_id: str | None = None
+    patient_id: str | None = None
+    encounter_id: str | None = None
+    jti: str | None = None
+    cards: tuple[CardShown, ...] = ()
+    reason: str | None = None
+    model_sha256: str | None = None
+    duration_ms: float = 0.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _default_reading(ehr_id: str) -> SiteReading:  # noqa: ARG001 - the signature a site-aware function has
+    return DEFAULT_READING
+
+
+@dataclass(frozen=True, slots=True)
+class CdsDependencies:
+    """What `cds_blueprint` needs from the application. Callables named `..._for` take the EHR's id.
+
+    `record` is called once for every authenticated call, before the answer leaves; if it raises, the call
+    fails with 500: nobody is shown a chart's finding that the audit trail does not know of.
+    """
+
+    clients: CdsClientRegistry
+    assess: AssessPatient
+    session_for: Callable[[str], requests.Session]
+    jti_store: JtiStore
+    public_url: str  # as the EHRs call it, without a trailing slash
+    record: Callable[[CdsEvent], None]
+    clock: Callable[[], datetime] = _now
+    reading_for: Callable[[str], SiteReading] = _default_reading
+    read: ReadChart = read
+    card_policy: CardPolicy = DEFAULT_CARD_POLICY
+    prefetch_variant: PrefetchVariant = (
+        "coded"  # or "category", for sites whose creatinine carries no LOINC (CH-10)
+    )
+    budget_seconds: float = 2.0
+    max_body_bytes: int = 10 * 1024 * 1024

@@ -1,0 +1,136 @@
+"""When patient-view speaks: the clinicians' table, row by row."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cds_hooks.decision import CardKind, CardPolicy, Indicator, Setting, Show, Silent, decide, setting_at
+from model.assessment import (
+    AkiEpisode,
+    Assessment,
+    EpisodeState,
+    InsufficientData,
+    KdigoStaging,
+    NotApplicable,
+    Outcome,
+    Prediction,
+    Reason,
+)
+from model.snapshot import PatientSnapshot, Stay
+from tests.builders.cds import NOW, PATIENT
+from tests.builders.outcomes import INPUTS, assessment
+
+TABLE = Path(__file__).parents[1] / "spec" / "cds" / "patient_view.txt"
+PERSISTING = AkiEpisode(NOW, EpisodeState.PERSISTING, "akd", 2, NOW, 2.3, 0.9, 1.8)
+CHART = PatientSnapshot(patient_id=PATIENT, read_at=NOW)
+
+
+def rows() -> list[dict[str, str]]:
+    lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    heads = lines[0].split()
+    starts = [lines[0].index(head) for head in heads]
+    cut = [*zip(starts, [*starts[1:], None], strict=True)]
+    return [{head: line[a:b].strip() for head, (a, b) in zip(heads, cut, strict=True)} for line in lines[1:]]
+
+
+def prediction(level: str) -> Prediction | None:
+    if level in {"none", "-"}:
+        return None
+    probability = {"high": 0.2, "low": 0.19}[level]
+    return Prediction(probability, 48, "KDIGO stage >= 1", level, 0.2, -1.0, ())
+
+
+def outcome(row: dict[str, str]) -> Outcome:
+    if row["outcome"] == "insufficient":
+        return InsufficientData(PATIENT, NOW, INPUTS, (Reason("no-creatinine", "No creatinine on record."),))
+    if row["outcome"] == "not-applicable":
+        return NotApplicable(PATIENT, NOW, INPUTS, (Reason("dialysis", "On dialysis."),))
+    stage = None if row["stage"] == "?" else int(row["stage"])
+    persisting = row["course"] == "unrecovered"
+    staging = KdigoStaging(
+        stage,
+        course=None if row["course"] == "-" else row["course"],
+        episode=PERSISTING if persisting else None,
+    )
+    return Assessment(
+        PATIENT,
+        NOW,
+        INPUTS,
+        reasons=(Reason("child", "A child."),) if row["outcome"] == "child" else (),
+        kdigo=staging,
+        risk=prediction(row["risk"]),
+        progression=prediction(row["worse"]),
+    )
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: " ".join(list(row.values())[:6]))
+def test_patient_view_shows_what_the_table_says(row: dict[str, str]) -> None:
+    decision = decide(outcome(row), CHART, Setting(row["setting"]))
+    shown = "silent" if isinstance(decision, Silent) else f"{decision.kind.value} {decision.indicator.value}"
+    assert shown == row["shows"], row["because"]
+
+
+def test_the_table_never_shows_critical() -> None:
+    assert rows()
+    assert not [row for row in rows() if "critical" in row["shows"]]
+
+
+def test_a_site_may_switch_critical_on_for_stage_3_alone() -> None:
+    policy = CardPolicy(critical_for_stage_3=True)
+    stages = [
+        decide(assessment(stage=stage, course="rising"), CHART, Setting.HOSPITAL, policy) for stage in (1, 2, 3)
+    ]
+    assert [show.indicator.value for show in stages if isinstance(show, Show)] == [
+        "warning",
+        "warning",
+        "critical",
+    ]
+
+
+def test_nothing_is_shown_about_the_dead() -> None:
+    chart = replace(CHART, deceased=True)
+    assert decide(assessment(stage=3), chart, Setting.HOSPITAL) == Silent("deceased", rests_on_the_chart=False)
+
+
+def test_comfort_care_is_left_in_peace() -> None:
+    """The assessment says "staged for information, no alerts"."""
+    comfort = assessment(stage=3, reasons=(Reason("comfort_care", "Comfort care."),))
+    assert decide(comfort, CHART, Setting.HOSPITAL) == Silent("comfort-care", rests_on_the_chart=False)
+
+
+def test_silence_about_dialysis_does_not_wait_for_creatinine() -> None:
+    on_dialysis = NotApplicable(PATIENT, NOW, INPUTS, (Reason("dialysis", "On dialysis."),))
+    silence = decide(on_dialysis, CHART, Setting.HOSPITAL)
+    assert isinstance(silence, Silent)
+    assert not silence.rests_on_the_chart
+
+
+STAYS = {
+    "open inpatient stay": (Stay("IMP", "Encounter/1", NOW - timedelta(days=2)), Setting.HOSPITAL),
+    "emergency visit that just began": (Stay("EMER", "Encounter/1", NOW), Setting.HOSPITAL),
+    "stay without dates": (Stay("ACUTE", "Encounter/1"), Setting.HOSPITAL),
+    "stay that ended yesterday": (
+        Stay("IMP", "Encounter/1", NOW - timedelta(days=9), NOW - timedelta(days=1)),
+        Setting.OUTPATIENT,
+    ),
+    "admission planned for tomorrow": (Stay("IMP", "Encounter/1", NOW + timedelta(days=1)), Setting.OUTPATIENT),
+    "clinic visit": (Stay("AMB", "Encounter/1", NOW), Setting.OUTPATIENT),
+}
+
+
+@pytest.mark.parametrize(("stay", "setting"), STAYS.values(), ids=STAYS.keys())
+def test_the_setting_is_read_from_the_encounters(stay: Stay, setting: Setting) -> None:
+    assert setting_at([stay], NOW, encounters_known=True) is setting
+
+
+def test_without_encounter_data_the_setting_is_unknown_not_outpatient() -> None:
+    assert setting_at([], NOW, encounters_known=False) is Setting.UNKNOWN
+    assert setting_at([Stay("AMB", "Encounter/1", NOW)], NOW, encounters_known=False) is Setting.UNKNOWN
+
+
+def test_every_card_kind_occurs_in_the_table() -> None:
+    shown = {row["shows"].split()[0] for row in rows()}
+    assert shown == {kind.value for kind in CardKind} | {"silent"}
+    assert {row["shows"].split()[-1] for row in rows()} == {Indicator.INFO, Indicator.WARNING, "silent"}
