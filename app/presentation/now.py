@@ -132,9 +132,8 @@ def _other_facts(outcome: Assessment) -> list[Fact]:
         value = f"{outcome.egfr.ml_min_1_73m2:.0f} mL/min/1.73 m²"
         facts.append(Fact("eGFR", value, f"{outcome.egfr.equation}{steady}"))
     if outcome.nhs:
-        ratio = (
-            f"ratio {outcome.nhs.ratio:.2f} to its own reference value" if outcome.nhs.ratio is not None else ""
-        )
+        ratio = outcome.nhs.ratio
+        note = f"ratio {ratio:.2f} to its own reference value" if ratio is not None else ""
         value = "no alert" if outcome.nhs.alert == "none" else outcome.nhs.alert
         facts.append(Fact("NHS England alert", value, note))
     return facts
