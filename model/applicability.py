@@ -58,7 +58,7 @@ def cautions(snapshot: PatientSnapshot, now: datetime) -> Iterator[Reason]:
             "rrt_undated", "A dialysis session has no date: it is not counted as started in this episode."
         )
     if snapshot.birth_date is None:
-        yield Reason("age_unknown", "Age unknown: the rules for adults were used.")
+        yield Reason("adult_rules_used", "Age unknown: the rules for adults were used.")
 
 
 def _problem(snapshot: PatientSnapshot, concept: Concept, now: datetime) -> Problem | None:

@@ -7,7 +7,6 @@ question fit for this patient; how does the creatinine stage; what does the mode
 from datetime import datetime
 from typing import Protocol
 
-from model.age import ADULT_AGE_YEARS, age_years
 from model.analytes import Analyte
 from model.applicability import cautions, exclusion
 from model.assessment import (
@@ -22,6 +21,7 @@ from model.assessment import (
     Prediction,
     Reason,
 )
+from model.errors import ModelError
 from model.policy import DEFAULT_POLICY, SitePolicy
 from model.snapshot import PatientSnapshot
 from model.staging import Staging, stage
@@ -44,7 +44,7 @@ def assess(
     snapshot: PatientSnapshot,
     *,
     now: datetime,
-    model: RiskPredictor | Exception,
+    model: RiskPredictor | ModelError,
     policy: SitePolicy = DEFAULT_POLICY,
 ) -> Outcome:
     """What can be said of this patient's kidneys at `now` from what was known at `now`.
@@ -54,7 +54,7 @@ def assess(
     """
     if now.tzinfo is None:
         raise ValueError("now must be timezone-aware")
-    identity = None if isinstance(model, Exception) else model.identity
+    identity = None if isinstance(model, ModelError) else model.identity
     inputs = _inputs(snapshot, now)
     if (excluded := exclusion(snapshot, now)) is not None:
         return NotApplicable(snapshot.patient_id, now, inputs, (excluded,), identity)
@@ -83,17 +83,13 @@ def assess(
 
 
 def _predict(
-    snapshot: PatientSnapshot, now: datetime, model: RiskPredictor | Exception, kdigo: KdigoStaging
+    snapshot: PatientSnapshot, now: datetime, model: RiskPredictor | ModelError, kdigo: KdigoStaging
 ) -> Prediction | Reason:
-    """The model's answer, or why it is not asked."""
-    if isinstance(model, Exception):
+    """The model's answer, or why it is not asked. Whom it was made for, it knows itself."""
+    if isinstance(model, ModelError):
         return Reason("model_unavailable", "No risk is given: the model is not available. Staging is unaffected.")
     if any(item.part == Analyte.CREATININE.value for item in snapshot.incomplete):
         return Reason("risk_needs_all_creatinine", "No risk is given: not all creatinine results could be read.")
-    if snapshot.birth_date is None or snapshot.sex is None:
-        return Reason("risk_needs_age_and_sex", "No risk is given: the chart does not state age or sex.")
-    if age_years(snapshot.birth_date, now) < ADULT_AGE_YEARS:
-        return Reason("risk_adults_only", "No risk is given: the model was built on adults only.")
     if kdigo.episode is not None and kdigo.episode.state is EpisodeState.PERSISTING:
         return Reason("risk_not_after_onset", "No risk of AKI is given: the last AKI has not recovered.")
     if kdigo.stage:

@@ -72,8 +72,10 @@ class SitePolicy:
 
     def __post_init__(self) -> None:
         unknown = [method for method in self.baseline_methods if method not in _CONFIGURABLE]
-        if unknown:
-            raise ValueError(f"baseline_methods: {', '.join(unknown)} cannot be configured")
+        if unknown or not self.baseline_methods:
+            raise ValueError(f"baseline_methods: {', '.join(unknown) or 'an empty list'} cannot be configured")
+        if self.egfr_equation is EgfrEquation.SCHWARTZ:
+            raise ValueError("egfr_equation: the Schwartz formula is for children and is used for them by itself")
         for name in ("urine_max_interval_hours", "current_creatinine_max_age_days", "height_max_age_days"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from model.analytes import Analyte
 from model.assess import assess
 from model.assessment import Assessment, BaselineMethod, NotApplicable, Outcome
+from model.errors import ModelError
 from model.policy import MEASURED_BASELINES, SitePolicy
 from model.snapshot import Comparator, Concept, Measurement, Problem, ProcedureDone, Sex, Stay
 from model.units import to_canonical
@@ -46,7 +47,7 @@ def outcome_of(case: Case, unit: str) -> Outcome:
         _apply(scene, fact)
     for text in case.results:
         scene.chart.measurements.extend(_results(text, unit, len(scene.chart.measurements)))
-    return assess(scene.chart.build(), now=NOW, model=RuntimeError("no model in this test"), policy=scene.policy)
+    return assess(scene.chart.build(), now=NOW, model=ModelError("no model here"), policy=scene.policy)
 
 
 # --- patients -----------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def _policy(scene: _Scene, name: str) -> None:
 
 
 _FACTS: list[tuple[str, Callable[..., None]]] = [
-    (r"adult", lambda scene: None),
+    (r"adult", lambda _scene: None),
     (r"(\d+) y", _years),
     (r"(\d+) days old", _days_old),
     (r"(male|female)", _sex),
