@@ -24,7 +24,7 @@ IdTokenAlgorithm = Literal["RS256", "RS384", "ES256", "ES384"]
 ScopeSyntax = Literal["v1", "v2"]
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_MAX_URL_CHARS = 2048
+_MAX_URL_CHARS = 8192  # a FHIR search for 70 codes with their system is 2,400 characters
 _URL_CHARS = re.compile(r"[A-Za-z0-9\-._~:/%\[\]@!$&'()*+,;=?#]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.\-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 
