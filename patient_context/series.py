@@ -30,7 +30,7 @@ _SWAPPED_LOW, _SWAPPED_HIGH = 55.0, 140.0  # around 88.4, the factor between cre
 def settle_series(chart: Chart) -> dict[Analyte, tuple[Measurement, ...]]:
     """Measurements per analyte in time order, each result once, conflicts and swapped units listed."""
     settled: dict[Analyte, tuple[Measurement, ...]] = {}
-    for analyte, found in chart.measurements.items():
+    for analyte, found in sorted(chart.measurements.items()):
         ordered = sorted(found, key=_order)
         if analyte is not Analyte.URINE_OUTPUT:  # two equal volumes of one moment are two volumes
             ordered = _without_duplicates(chart, analyte, ordered)

@@ -1,0 +1,95 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from model.analytes import Analyte
+from patient_context.mapping import merge, snapshot_from_prefetch, snapshot_from_resources
+from patient_context.queries import PREFETCH_KEYS, QUERY_KEYS
+from tests.builders.fhir import observation, operation_outcome, patient, searchset, subject
+
+READ_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NO_RESULTS = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "error", "details": {"coding": [{"system": "urn:oid:1.2", "code": "4101"}]}}],
+}
+
+
+def whole(**changes: Any) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(PREFETCH_KEYS),
+        "patient": patient(),
+        "creatinine": searchset(observation()),
+        **changes,
+    }
+
+
+def read(prefetch: Any, **settings: Any) -> Any:
+    return snapshot_from_prefetch(prefetch, patient_id="p1", read_at=READ_AT, **settings)
+
+
+def test_a_null_key_was_asked_and_found_nothing() -> None:
+    found = read(whole(labs=None))
+    assert found.missing == found.partial == ()
+    assert found.snapshot.incomplete == ()
+
+
+def test_an_absent_key_is_missing_with_every_query_behind_it() -> None:
+    prefetch = whole()
+    del prefetch["vitals"]
+    found = read(prefetch)
+    assert found.missing == ("vitals", "body", "urine")
+    assert [(gap.part, gap.code) for gap in found.unread] == [(key, "not-supplied") for key in found.missing]
+
+
+@pytest.mark.parametrize("prefetch", [None, {}, [], "prefetch"])
+def test_without_prefetch_everything_is_missing(prefetch: Any) -> None:
+    assert read(prefetch).missing == QUERY_KEYS
+
+
+@pytest.mark.parametrize("answer", [operation_outcome(), searchset(operation_outcome()), 7, [], {"entry": []}])
+def test_an_error_in_place_of_data_is_missing(answer: Any) -> None:
+    assert read(whole(creatinine=answer)).missing == ("creatinine",)
+
+
+@pytest.mark.parametrize(
+    "answer", [NO_RESULTS, operation_outcome("information"), searchset(NO_RESULTS), searchset()]
+)
+def test_no_results_are_an_answer(answer: Any) -> None:
+    assert read(whole(creatinine=answer)).missing == ()
+
+
+@pytest.mark.parametrize(
+    "page", [searchset(observation(), next_url="https://ehr.example/fhir?p=2"), searchset(observation(), total=9)]
+)
+def test_a_first_page_is_used_and_named_partial(page: Any) -> None:
+    found = read(whole(creatinine=page))
+    assert found.partial == ("creatinine",)
+    assert len(found.snapshot.measurements(Analyte.CREATININE)) == 1
+    assert [(gap.part, gap.code) for gap in found.snapshot.incomplete] == [("creatinine", "partial")]
+
+
+def test_another_patients_results_are_dropped_and_reported() -> None:
+    found = read(whole(creatinine=searchset(observation(subject=subject("p2"), id="x")), patient=patient("p2")))
+    assert found.snapshot.series == {}
+    assert found.snapshot.birth_date is None
+    assert {r.code for r in found.snapshot.rejected} == {"other-patient"}
+
+
+def test_a_result_under_two_keys_counts_once() -> None:
+    same = observation()
+    found = read(whole(creatinine=searchset(same), labs=searchset(same)))
+    assert len(found.snapshot.measurements(Analyte.CREATININE)) == 1
+
+
+def test_what_was_fetched_completes_what_was_sent() -> None:
+    sent = read(
+        {"creatinine": searchset(observation(at="2026-03-01T08:00:00Z"), next_url="https://ehr.example/2")}
+    )
+    fetched = snapshot_from_resources(
+        [patient(), observation(value=1.4, at="2026-03-01T09:00:00Z")], patient_id="p1", read_at=READ_AT
+    )
+    both = merge(sent.snapshot, fetched, fetched_keys={"patient", "creatinine"})
+    assert [m.value for m in both.measurements(Analyte.CREATININE)] == [1.0, 1.4]
+    assert both.birth_date == fetched.birth_date
+    assert both.incomplete == ()
