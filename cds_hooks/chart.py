@@ -90,7 +90,7 @@ def read_chart(hook: HookRequest, source: ChartSource, *, now: datetime) -> Char
         base_url=hook.fhir_server,
     )
     _refuse_another_patient(found.snapshot)
-    chart = Chart(found.snapshot)
+    chart = Chart(replace(found.snapshot, incomplete=(*found.snapshot.incomplete, *found.unread)))
     lacking = (*found.missing, *found.partial)
     if lacking and hook.grant is not None:
         chart = _completed(chart, lacking, hook, hook.grant, source, now)

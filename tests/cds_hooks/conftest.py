@@ -1,0 +1,69 @@
+"""The CDS endpoints in a bare Flask app, with a fake EHR and the real chart reading."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from cds_hooks.clients import CdsClient, CdsClientRegistry
+from cds_hooks.replay import InMemoryJtiStore
+from cds_hooks.routes import cds_blueprint
+from cds_hooks.services import CdsDependencies, CdsEvent
+from model.assess import assess
+from model.assessment import Outcome
+from model.errors import ModelError
+from model.snapshot import PatientSnapshot
+from tests.builders.cds import NOW, PUBLIC_URL, FakeSession, client, token
+
+
+def stage_only(snapshot: PatientSnapshot, now: Any, ehr_id: str) -> Outcome:
+    """The real assessment without a risk model."""
+    return assess(snapshot, now=now, model=ModelError("no model in this test"))
+
+
+@dataclass
+class Bench:
+    """What one test sends to and sees of the service."""
+
+    app: Flask
+    session: FakeSession
+    events: list[CdsEvent] = field(default_factory=list)
+
+    def post(
+        self, body: Any, *, path: str = "aki-patient-view", bearer: str | None = None, **how: Any
+    ) -> TestResponse:
+        """POST a hook with a fresh token; `bearer=""` sends none."""
+        headers = dict(how.pop("headers", {}))
+        text = token() if bearer is None else bearer
+        if text:
+            headers["Authorization"] = f"Bearer {text}"
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        how.setdefault("content_type", "application/json")
+        return self.app.test_client().post(f"/cds-services/{path}", data=data, headers=headers, **how)
+
+
+@pytest.fixture
+def bench() -> Callable[..., Bench]:
+    """Builds a Bench; `clients` and any field of CdsDependencies can be replaced."""
+
+    def build(*clients: CdsClient, development: bool = False, **changes: Any) -> Bench:
+        session = FakeSession()
+        events: list[CdsEvent] = []
+        fields: dict[str, Any] = {
+            "clients": CdsClientRegistry(clients or (client(),), development=development),
+            "assess": stage_only,
+            "session_for": lambda _: session,
+            "jti_store": InMemoryJtiStore(),
+            "public_url": PUBLIC_URL,
+            "record": events.append,
+            "clock": lambda: NOW,
+        }
+        app = Flask("test")
+        app.register_blueprint(cds_blueprint(CdsDependencies(**{**fields, **changes})))
+        return Bench(app, session, events)
+
+    return build
