@@ -72,12 +72,11 @@ def course_panel(outcome: Outcome, snapshot: PatientSnapshot, zone: ZoneInfo, wi
 
 
 def _window_with_values(known: tuple[Measurement, ...], now: datetime) -> str:
-    """The shortest window from the default on that shows two values; all of them when none does."""
-    for key in (DEFAULT_WINDOW, "90d"):
-        span = WINDOWS[key][1]
-        if span and sum(m.at >= now - span for m in known) >= min(len(known), 2):
-            return key
-    return "all"
+    """The default window, or the next longer one when it shows a single value; 48 h when that shows as much."""
+    counts = {key: sum(span is None or m.at >= now - span for m in known) for key, (_, span) in WINDOWS.items()}
+    if counts["48h"] >= 2 and counts["48h"] == counts["90d"]:
+        return "48h"
+    return next((key for key in (DEFAULT_WINDOW, "90d") if counts[key] >= min(len(known), 2)), "all")
 
 
 def _start(key: str, known: tuple[Measurement, ...], now: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """The panel "Why": what moved the probability, by how much, from which value (REG-13, REG-16)."""
 
+import re
 from dataclasses import dataclass
 from math import exp
 from zoneinfo import ZoneInfo
@@ -10,17 +11,18 @@ from model.assessment import Contribution, Outcome, Prediction
 
 #: Rows shown at once; the others are one click away in the full table.
 FIRST_ROWS = 8
+#: UCUM as clinicians write it; annotations in braces are dropped.
 _UNITS = {
     "mm[Hg]": "mmHg",
     "Cel": "°C",
-    "/min": "/min",
-    "{INR}": "",
     "[pH]": "",
-    "{score}": "",
     "10*3/uL": "×10³/µL",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+    "mL/min/1.73m2": "mL/min/1.73 m²",
     "a": "y",
     "1": "",
 }
+_ANNOTATION = re.compile(r"^\{.*\}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +87,6 @@ def _row(contribution: Contribution, widest: float, zone: ZoneInfo) -> DriverRow
 def _value(contribution: Contribution) -> str:
     if contribution.value is None:
         return "not measured"
-    unit = _UNITS.get(contribution.unit or "", contribution.unit or "")
+    given = contribution.unit or ""
+    unit = "" if _ANNOTATION.match(given) else _UNITS.get(given, given)
     return f"{contribution.value} {unit}".strip()

@@ -46,7 +46,7 @@ def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot) -> InputsPanel:
         refused_summary=tuple((reason.rstrip("."), count) for reason, count in counted.most_common(5)),
         unread=tuple(f"{i.part}: {i.reason}" for i in snapshot.incomplete),
         warnings=_warnings(outcome, snapshot),
-        reasons=tuple(r.text for r in outcome.reasons),
+        reasons=tuple(r.text for r in outcome.reasons if not r.code.startswith("incomplete_")),
     )
 
 

@@ -24,7 +24,8 @@ _RISK_CODES = frozenset(
         "model_unavailable",
     }
 )
-_ELSEWHERE = ("egfr_", "age_unknown")
+#: Said in the warnings above the panels, or beside the eGFR.
+_ELSEWHERE = ("incomplete_", "egfr_", "age_unknown")
 
 
 def reason_texts(outcome: Outcome, part: Part) -> tuple[str, ...]:
@@ -43,6 +44,4 @@ def _is_about_risk(reason: Reason) -> bool:
 
 
 def _is_about_stage(reason: Reason) -> bool:
-    if _is_about_risk(reason) or reason.code.startswith(_ELSEWHERE):
-        return False
-    return not reason.code.endswith("_incomplete")  # said in the warnings above the panels
+    return not _is_about_risk(reason) and not reason.code.startswith(_ELSEWHERE)

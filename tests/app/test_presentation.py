@@ -166,6 +166,8 @@ def test_comparator_and_unknown_time_reach_the_table() -> None:
     ("hours", "window", "chosen"),
     [
         ((70, 3), None, "7d"),
+        ((40, 20, 3), None, "48h"),
+        ((24 * 20, 20, 3), None, "7d"),
         ((24 * 40, 3), None, "90d"),
         ((24 * 300, 3), None, "all"),
         ((3,), None, "7d"),
