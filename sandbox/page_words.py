@@ -40,6 +40,12 @@ def hour(at: datetime | None) -> str:
     return f"{at:%H:%M}" if at else ""
 
 
+def one_decimal(value: float) -> str:
+    """A creatinine: never fewer decimals than one, never fewer than were reported."""
+    text = f"{value:g}"
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
 def shortened(value: Any) -> Any:
     """A copy with long lists cut, so that a request with hundreds of observations can be read."""
     if isinstance(value, dict):
@@ -55,5 +61,5 @@ def pretty(value: Any) -> str:
 
 
 def add_words(pages: Blueprint) -> None:
-    for function in (ago, moment, day, hour, shortened, pretty):
+    for function in (ago, moment, day, hour, one_decimal, shortened, pretty):
         pages.add_app_template_filter(function, function.__name__)

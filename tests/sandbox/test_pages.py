@@ -1,0 +1,174 @@
+"""The EHR's own pages."""
+
+import html
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.builders.smart_app import FHIR, SmartApp, new_smart_app
+
+PATIENT = "10000032"
+
+
+@pytest.fixture(scope="module")
+def shared() -> SmartApp:
+    return new_smart_app()
+
+
+@pytest.fixture
+def app() -> SmartApp:
+    return new_smart_app()
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a [^>]*>([^<]+)<', page)
+
+
+def test_the_list_shows_every_patient_with_a_launch_button(shared):
+    page = shared.http.get("/").text
+    assert len(names(page)) == 112
+    assert f'href="/patients/{PATIENT}/app"' in page
+
+
+def test_search_finds_by_part_of_the_name_and_by_mrn(shared):
+    assert names(shared.http.get("/?q=agnes+will").text) == ["Agnes Willow"]
+    assert names(shared.http.get(f"/?q={PATIENT}").text) == ["Agnes Willow"]
+    assert "No patient matches" in shared.http.get("/?q=zzzz").text
+
+
+def test_the_list_filters_by_situation_and_sorts_by_creatinine(shared):
+    page = shared.http.get("/?category=stage_3&sort=creatinine&order=down").text
+    values = [float(text) for text in re.findall(r"<strong>([\d.]+)</strong> <span class=\"unit\">mg/dL", page)]
+    assert values == sorted(values, reverse=True)
+    assert 0 < len(values) < 112
+    assert 'aria-sort="descending"' in page
+
+
+@pytest.mark.parametrize(
+    "query", ["sort=evil", "category=evil", "order=evil", "q=%3Cscript%3E", "q=" + "x" * 5000]
+)
+def test_strange_queries_show_a_list_and_echo_no_markup(shared, query):
+    response = shared.http.get(f"/?{query}")
+    assert response.status_code == 200
+    assert "<script>" not in response.text
+
+
+def test_the_chart_shows_results_orders_and_problems(shared):
+    page = shared.http.get(f"/patients/{PATIENT}").text
+    for words in ("Agnes Willow", "Creatinine", "Potassium", "Active orders", "Problems", "Launch AKI Sentinel"):
+        assert words in page
+
+
+def test_every_patient_has_a_chart(shared):
+    for patient_id in re.findall(r'href="/patients/(\d+)"', shared.http.get("/").text):
+        assert shared.http.get(f"/patients/{patient_id}").status_code == 200
+
+
+def test_an_unknown_patient_is_a_404_page(shared):
+    for path in ("/patients/nobody", "/patients/nobody/app", "/patients/nobody/cds"):
+        assert shared.http.get(path).status_code == 404
+
+
+def launch_of(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def test_the_frame_starts_a_launch_for_this_patient_and_clinician(app):
+    page = app.http.get(f"/patients/{PATIENT}/app").text
+    url = html.unescape(re.search(r'<iframe [^>]*src="([^"]+)"', page)[1])
+    assert url.startswith("http://127.0.0.1:8080/launch?")
+    sent = launch_of(url)
+    assert sent["iss"] == FHIR
+    context = app.services.launches.look(sent["launch"])
+    assert context.patient_id == PATIENT
+    assert context.encounter_id.startswith(f"enc-{PATIENT}")
+    body = app.redeem(app.authorize(launch=sent["launch"])).json
+    assert body["patient"] == PATIENT
+
+
+def test_a_new_tab_gets_a_launch_of_its_own(app):
+    first = app.http.post(f"/patients/{PATIENT}/launch")
+    second = app.http.post(f"/patients/{PATIENT}/launch")
+    assert first.status_code == 303
+    assert launch_of(first.headers["Location"])["launch"] != launch_of(second.headers["Location"])["launch"]
+    assert first.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_card_link_keeps_its_query_and_carries_app_context_with_the_token(app):
+    form = {"url": "http://127.0.0.1:8080/launch?view=kidney", "app_context": '{"card":"7"}'}
+    sent = launch_of(app.http.post(f"/patients/{PATIENT}/launch", data=form).headers["Location"])
+    assert sent["view"] == "kidney"
+    assert "card" not in sent
+    assert app.redeem(app.authorize(launch=sent["launch"])).json["appContext"] == '{"card":"7"}'
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/launch", "http://127.0.0.1:8080/launch/../x", "javascript:alert(1)", "//x"]
+)
+def test_only_registered_launch_urls_are_opened(app, url):
+    assert app.http.post(f"/patients/{PATIENT}/launch", data={"url": url}).status_code == 400
+    assert app.http.post(f"/patients/{PATIENT}/app", data={"url": url}).status_code == 400
+
+
+def test_the_clinician_chosen_in_the_browser_is_who_launches(app):
+    app.http.post("/clinician", data={"practitioner": "tanaka-yui", "back": f"/patients/{PATIENT}"})
+    sent = launch_of(app.http.post(f"/patients/{PATIENT}/launch").headers["Location"])
+    assert app.services.launches.look(sent["launch"]).practitioner_id == "tanaka-yui"
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example", "", "/\n"])
+def test_going_back_never_leaves_this_server(app, back):
+    response = app.http.post("/clinician", data={"practitioner": "tanaka-yui", "back": back})
+    assert response.headers["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "path", [f"/patients/{PATIENT}/launch", f"/patients/{PATIENT}/app", "/clinician", "/settings"]
+)
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_forms_from_elsewhere_are_refused(app, path, headers):
+    assert app.http.post(path, headers=headers).status_code == 403
+
+
+def test_switches_and_faults_change_the_ehr_and_can_be_taken_back(app):
+    form = {"short_tokens": "on", "fault-unavailable": "Condition", "fault-slow": "99", "fault-unsorted": "on"}
+    assert app.http.post("/settings", data=form).status_code == 303
+    assert app.services.switches.short_tokens
+    assert not app.services.switches.need_patient_banner
+    assert app.services.faults.value("unavailable") == "Condition"
+    assert app.services.faults.value("slow") is None
+    assert '<span class="count"' in app.http.get("/").text
+    app.http.post("/settings", data={"need_patient_banner": "on"})
+    assert app.services.changed_switches() == 0
+
+
+def test_settings_name_the_apps_and_no_secret(app):
+    page = app.http.get("/settings").text
+    assert "aki-sentinel-basic" in page
+    assert "a-secret-of-the-tests" not in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/", f"/patients/{PATIENT}", f"/patients/{PATIENT}/app", "/settings", "/nowhere"]
+)
+def test_pages_allow_no_inline_script_and_frame_only_the_app(shared, path):
+    response = shared.http.get(path)
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-src 'self' http://127.0.0.1:8080;" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert response.headers["Cache-Control"] == "no-store"
+    assert not re.search(r"<script(?![^>]*src=)|\son\w+=|\sstyle=|<style", response.text)
+
+
+def test_the_fhir_server_opens_with_a_launch_token_and_keeps_to_its_patient(app):
+    body = app.redeem(app.authorize(launch=app.new_launch(patient_id=PATIENT))).json
+    headers = {"Authorization": f"Bearer {body['access_token']}"}
+    assert app.http.get(f"/fhir/Patient/{PATIENT}", headers=headers).json["id"] == PATIENT
+    assert app.http.get("/fhir/Patient/10001217", headers=headers).status_code == 404
+    assert app.http.get(f"/fhir/Condition?patient={PATIENT}", headers=headers).status_code == 403
+    assert app.http.get("/fhir/Practitioner/okafor-ada", headers=headers).status_code == 200
+    for bad in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eDp5"}):
+        assert app.http.get(f"/fhir/Patient/{PATIENT}", headers=bad).status_code == 401
