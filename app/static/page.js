@@ -19,7 +19,7 @@
     if (!Number.isFinite(expiresAt) || Date.now() < expiresAt) return;
     banner.remove();
     document.getElementById("content").remove();
-    document.getElementById("expired").hidden = false;
+    document.body.append(document.getElementById("expired").content.cloneNode(true));
     document.title = "Session ended · AKI Sentinel";
     clearInterval(timer);
   };
