@@ -32,37 +32,12 @@ from tests.builders.fhir import (
 READ_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMES = st.sampled_from(
     [
-        "resourceType",
-        "id",
-        "status",
-        "code",
-        "coding",
-        "system",
-        "value",
-        "unit",
-        "subject",
-        "reference",
-        "meta",
-        "class",
-        "valueQuantity",
-        "issued",
-        "effectiveDateTime",
-        "component",
-        "entry",
-        "resource",
-        "period",
-        "modifierExtension",
-        "contained",
-        "medicationReference",
-        "gender",
-        "birthDate",
-        "name",
-        "link",
-        "total",
-        "identifier",
-        "text",
+        "resourceType", "id", "status", "code", "coding", "system", "value", "unit", "subject", "reference",
+        "meta", "class", "valueQuantity", "issued", "effectiveDateTime", "component", "entry", "resource",
+        "period", "modifierExtension", "contained", "medicationReference", "gender", "birthDate", "name",
+        "link", "total", "identifier", "text",
     ]
-)
+)  # fmt: skip
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

@@ -1,0 +1,264 @@
+"""The reader against a FHIR server on a real socket: paging, guards, partial and whole failures."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+from werkzeug.wrappers import Response
+
+from model.analytes import Analyte
+from model.snapshot import PatientSnapshot
+from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
+from patient_context.fhir_server import is_under
+from patient_context.queries import QUERY_KEYS
+from patient_context.reader import FhirAccess, read
+from tests.builders.fhir import (
+    concept,
+    medication_request,
+    observation,
+    operation_outcome,
+    patient,
+    searchset,
+    subject,
+)
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+CREATININE = "Observation?2160-0"
+TOKEN = "canary-token"
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as opened:
+        opened.trust_env = False
+        yield opened
+
+
+def chart(ehr: Any, session: requests.Session, **settings: Any) -> PatientSnapshot:
+    scopes = settings.pop("scopes", None)
+    return read(FhirAccess(ehr.url, TOKEN, scopes), patient_id="p1", session=session, now=NOW, **settings)
+
+
+def gaps(snapshot: PatientSnapshot) -> list[tuple[str, str]]:
+    return [(gap.part, gap.code) for gap in snapshot.incomplete]
+
+
+def creatinines(snapshot: PatientSnapshot) -> list[float]:
+    return [m.value for m in snapshot.measurements(Analyte.CREATININE)]
+
+
+def test_every_query_of_the_list_is_asked_once_with_the_token(ehr: Any, session: requests.Session) -> None:
+    ehr.on(CREATININE, searchset(observation()))
+    snapshot = chart(ehr, session)
+    assert creatinines(snapshot) == [1.0]
+    assert snapshot.incomplete == ()
+    assert len(ehr.requests) == len(QUERY_KEYS)
+    assert {token for _, token in ehr.requests} == {f"Bearer {TOKEN}"}
+
+
+def test_only_some_queries_can_be_asked(ehr: Any, session: requests.Session) -> None:
+    chart(ehr, session, only=("creatinine",))
+    assert [path.partition("?")[0] for path, _ in ehr.requests] == ["Observation"]
+
+
+def test_the_token_is_in_no_repr() -> None:
+    assert TOKEN not in repr(FhirAccess("https://ehr.example/fhir", TOKEN))
+
+
+class TestPaging:
+    def test_pages_are_read_to_the_end(self, ehr: Any, session: requests.Session) -> None:
+        second = observation(value=1.4, at="2026-03-01T09:00:00Z")
+        ehr.on(CREATININE, searchset(observation(), next_url=f"{ehr.url}/Observation?page=2"))
+        ehr.on("Observation?page=2", searchset(second))
+        assert creatinines(chart(ehr, session)) == [1.0, 1.4]
+
+    def test_a_relative_next_link_is_followed(self, ehr: Any, session: requests.Session) -> None:
+        ehr.on(CREATININE, searchset(observation(), next_url="Observation?page=2"))
+        ehr.on("Observation?page=2", searchset(observation(value=1.4, at="2026-03-01T09:00:00Z")))
+        assert creatinines(chart(ehr, session)) == [1.0, 1.4]
+
+    def test_a_circle_of_pages_ends_incomplete(self, ehr: Any, session: requests.Session) -> None:
+        ehr.on(CREATININE, searchset(observation(), next_url=f"{ehr.url}/Observation?page=2"))
+        ehr.on("Observation?page=2", searchset(next_url=f"{ehr.url}/Observation?page=2"))
+        snapshot = chart(ehr, session)
+        assert creatinines(snapshot) == [1.0]
+        assert gaps(snapshot) == [("creatinine", "partial")]
+
+    def test_endless_pages_stop_at_the_cap(self, ehr: Any, session: requests.Session) -> None:
+        numbers = iter(range(10_000))
+        endless = [lambda _: Response(_page(ehr.url, next(numbers)), mimetype="application/fhir+json")]
+        ehr.on(CREATININE, *endless)
+        ehr.on("Observation?page=", *endless)
+        snapshot = chart(ehr, session, only=("creatinine",))
+        assert len(ehr.requests) == 50
+        assert gaps(snapshot) == [("creatinine", "partial")]
+
+    def test_a_next_link_to_another_host_is_never_visited(
+        self, ehr: Any, stranger: Any, session: requests.Session
+    ) -> None:
+        """SL-64: fhirclient alone would send the token there."""
+        ehr.on(CREATININE, searchset(observation(), next_url=f"{stranger.url}/Observation?page=2"))
+        snapshot = chart(ehr, session)
+        assert stranger.requests == []
+        assert creatinines(snapshot) == [1.0]
+        assert gaps(snapshot) == [("creatinine", "partial")]
+
+    def test_a_failing_second_page_leaves_the_first_and_says_so(self, ehr: Any, session: requests.Session) -> None:
+        ehr.on(CREATININE, searchset(observation(), next_url=f"{ehr.url}/Observation?page=2"))
+        ehr.on("Observation?page=2", 500)
+        snapshot = chart(ehr, session)
+        assert creatinines(snapshot) == [1.0]
+        assert gaps(snapshot) == [("creatinine", "partial")]
+        assert "Pages read: 1" in snapshot.incomplete[0].reason
+
+
+def _page(url: str, number: int) -> bytes:
+    return json.dumps(searchset(next_url=f"{url}/Observation?page={number}")).encode()
+
+
+class TestWholeFailures:
+    def test_another_patient_is_a_hard_stop(self, ehr: Any, session: requests.Session) -> None:
+        ehr.on("Patient/p1", patient("p2"))
+        with pytest.raises(PatientMismatch):
+            chart(ehr, session)
+
+    @pytest.mark.parametrize("key", ["Patient/p1", CREATININE])
+    def test_a_token_no_longer_accepted_is_refused(self, ehr: Any, session: requests.Session, key: str) -> None:
+        ehr.on(key, 401)
+        with pytest.raises(UpstreamRefused) as refusal:
+            chart(ehr, session)
+        assert refusal.value.status == 401
+
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_no_access_to_the_patient_is_refused(self, ehr: Any, session: requests.Session, status: int) -> None:
+        ehr.on("Patient/p1", status)
+        with pytest.raises(UpstreamRefused) as refusal:
+            chart(ehr, session)
+        assert refusal.value.status == status
+
+    @pytest.mark.parametrize(
+        "answer", [500, 302, b"<html>Login</html>", b'{"resourceType": "Pat', operation_outcome()]
+    )
+    def test_a_patient_that_cannot_be_read_is_unavailable(
+        self, ehr: Any, session: requests.Session, answer: Any
+    ) -> None:
+        ehr.on("Patient/p1", answer)
+        with pytest.raises(UpstreamUnavailable):
+            chart(ehr, session)
+
+    def test_nobody_listening_is_unavailable_and_names_no_address(self, session: requests.Session) -> None:
+        with pytest.raises(UpstreamUnavailable) as failure:
+            read(FhirAccess("http://127.0.0.1:9/fhir"), patient_id="p1", session=session, now=NOW)
+        assert "127.0.0.1" not in str(failure.value)
+        assert failure.value.__cause__ is None
+
+    def test_a_patient_id_that_is_no_id_leaves_no_request(self, ehr: Any, session: requests.Session) -> None:
+        with pytest.raises(UpstreamRefused):
+            read(FhirAccess(ehr.url), patient_id="../Group/1", session=session, now=NOW)
+        assert ehr.requests == []
+
+
+class TestPartialFailures:
+    @pytest.mark.parametrize(
+        ("answer", "code"),
+        [
+            (403, "forbidden"),
+            (500, "unavailable"),
+            (b"<html>Login</html>", "unreadable"),
+            (b'{"resourceType": "Bundle", "entry": [', "unreadable"),
+            (b"[]", "unreadable"),
+            (b'{"resourceType": "Patient"}', "unreadable"),
+            (operation_outcome(), "operation-outcome"),
+            (302, "unreadable"),
+        ],
+    )
+    def test_a_failed_query_is_named_and_the_rest_is_kept(
+        self, ehr: Any, session: requests.Session, answer: Any, code: str
+    ) -> None:
+        ehr.on("Condition", answer)
+        ehr.on(CREATININE, searchset(observation()))
+        snapshot = chart(ehr, session)
+        assert creatinines(snapshot) == [1.0]
+        assert gaps(snapshot) == [("conditions", code)]
+
+    def test_a_login_page_is_asked_once_more(self, ehr: Any, session: requests.Session) -> None:
+        ehr.on(CREATININE, b"<html>Login</html>", searchset(observation()))
+        assert creatinines(chart(ehr, session)) == [1.0]
+
+    def test_a_refused_search_is_asked_again_without_its_wishes(self, ehr: Any, session: requests.Session) -> None:
+        ehr.on("Observation?_sort", 400)
+        ehr.on(CREATININE, searchset(observation()))
+        assert creatinines(chart(ehr, session, only=("creatinine",))) == [1.0]
+        assert ["_sort" in path for path, _ in ehr.requests] == [True, False]
+
+    def test_what_the_token_does_not_permit_is_not_asked(self, ehr: Any, session: requests.Session) -> None:
+        granted = frozenset({"patient/Patient.read", "patient/Observation.read"})
+        snapshot = chart(ehr, session, scopes=granted)
+        assert {path.partition("/")[0].partition("?")[0] for path, _ in ehr.requests} == {"Patient", "Observation"}
+        assert ("conditions", "forbidden") in gaps(snapshot)
+
+    def test_a_query_that_does_not_return_is_given_up_at_the_deadline(
+        self, ehr: Any, session: requests.Session
+    ) -> None:
+        release = threading.Event()
+
+        def slow(_: Any) -> Response:
+            release.wait(10)
+            return Response(status=500)
+
+        ehr.on("Condition", slow)
+        ehr.on(CREATININE, searchset(observation()))
+        snapshot = chart(ehr, session, deadline_seconds=2.0)
+        release.set()
+        assert creatinines(snapshot) == [1.0]
+        assert gaps(snapshot) == [("conditions", "timeout")]
+
+    def test_results_of_another_patient_are_dropped_and_reported(
+        self, ehr: Any, session: requests.Session
+    ) -> None:
+        ehr.on(CREATININE, searchset(observation(), observation(value=9.0, subject=subject("p2"), id="x")))
+        snapshot = chart(ehr, session)
+        assert creatinines(snapshot) == [1.0]
+        assert [(r.resource, r.code) for r in snapshot.rejected] == [("Observation/x", "other-patient")]
+
+
+def test_a_drug_named_by_reference_is_looked_up(ehr: Any, session: requests.Session) -> None:
+    order = medication_request(medicationCodeableConcept=None, medicationReference={"reference": "Medication/d"})
+    ehr.on("MedicationRequest?active", searchset(order))
+    ehr.on("Medication/d", {"resourceType": "Medication", "id": "d", "code": concept("rx", "5640", "Ibuprofen")})
+    assert chart(ehr, session).medications[0].text == "Ibuprofen"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://other.example/fhir/Observation",
+        "http://ehr.example/fhir/Observation",
+        "https://ehr.example:8443/fhir/Observation",
+        "https://ehr.example/fhirevil/Observation",
+        "https://ehr.example/fhir/../admin",
+        "https://ehr.example/fhir/%2e%2e/admin",
+        "https://user@ehr.example/fhir/Observation",
+        "https://ehr.example\\@other.example/fhir/Observation",
+        "https://ehr.example.other.example/fhir/Observation",
+        "file:///fhir/Observation",
+    ],
+)
+def test_an_address_outside_the_base_is_outside(address: str) -> None:
+    assert not is_under(address, "https://ehr.example/fhir/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ehr.example/fhir/Observation?x=1",
+        "https://ehr.example:443/fhir?_getpages=1",
+        "https://EHR.example/fhir/",
+    ],
+)
+def test_an_address_under_the_base_is_inside(address: str) -> None:
+    assert is_under(address, "https://ehr.example/fhir/")
