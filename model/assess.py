@@ -104,7 +104,7 @@ def _nothing_to_say(staging: Staging, prediction: Prediction | Reason) -> bool:
 
 def _incomplete_reasons(snapshot: PatientSnapshot) -> list[Reason]:
     """What of the chart was not read whole, in the words of whoever read it."""
-    return [Reason(f"incomplete_{item.part}", item.reason) for item in snapshot.incomplete]
+    return [Reason(f"{item.part}_incomplete", item.reason) for item in snapshot.incomplete]
 
 
 def _inputs(snapshot: PatientSnapshot, now: datetime) -> Inputs:

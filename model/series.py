@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from model.age import ADULT_AGE_YEARS, age_years
 from model.analytes import Analyte
 from model.assessment import KdigoStaging, NhsAlert, part_to_json
 from model.baseline import find_references
@@ -40,7 +41,10 @@ class SeriesRefused(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class SeriesPatient:
-    """What may be known of the patient beside the table. Without a birth date the adult rules are used."""
+    """What may be known of the patient beside the table. Without a birth date the adult rules are used.
+
+    `child_height_cm` counts only under 18 years, at the end of the table.
+    """
 
     birth_date: date | None = None
     sex: Sex | None = None
@@ -111,7 +115,10 @@ def _creatinine_points(
 ) -> list[CreatinineNow]:
     no_stays = hospital_times((), end)
     references = find_references(course, no_stays, policy.baseline_methods, patient.baseline_mg_dl)
-    return list(creatinine_points(course, references, StagingRules(patient.child_height_cm), None))
+    born = patient.birth_date
+    child = born is not None and age_years(born, end) < ADULT_AGE_YEARS
+    rules = StagingRules(patient.child_height_cm if child else None)
+    return list(creatinine_points(course, references, rules, None))
 
 
 def _urine_stages(rows: Sequence[_Row], end: datetime, policy: SitePolicy) -> list[UrineStage]:

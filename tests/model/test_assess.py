@@ -132,7 +132,7 @@ def test_a_chart_whose_creatinine_was_not_read_whole_gets_no_risk_and_a_marked_s
     outcome = ask(torn, model)
     assert isinstance(outcome, Assessment)
     assert (outcome.kdigo and outcome.kdigo.stage, model.asked) == (0, [])
-    assert codes(outcome) == ["incomplete_creatinine", "risk_needs_all_creatinine"]
+    assert codes(outcome) == ["creatinine_incomplete", "risk_needs_all_creatinine"]
     assert outcome.inputs.incomplete == torn.incomplete
 
 
