@@ -91,7 +91,8 @@ def _add_the_patient(chart: Chart, entry: Entry, source: str, patient_id: str) -
 
 def _source(entry: Entry, kind: Any) -> str:
     """The relative reference of a resource; without a well-formed id, its urn or its type alone."""
-    kind = kind if isinstance(kind, str) and kind.isalpha() and len(kind) <= 64 else "Resource"
+    if not isinstance(kind, str) or (kind not in _ADD and not (kind.isalpha() and len(kind) <= 64)):
+        kind = "Resource"
     if found := fhir_id(entry.resource.get("id")):
         return f"{kind}/{found}"
     full_url = entry.full_url or ""

@@ -82,12 +82,14 @@ def _available_at(chart: Chart, issued: Any, time: FhirTime) -> Any:
 
 def _tests_of(chart: Chart, resource: Json) -> list[tuple[Json, TestCode]]:
     """The values to read: the Observation's own and those of its components, each with what its code promises."""
-    found: list[tuple[Json, TestCode]] = []
-    components = objects(resource.get("component")) if "component" in resource else []
-    for holder in (resource, *components):
-        test = _test_of(holder, resource, chart.reading.local_codes)
-        if test is not None and (holder is not resource or not _is_bare_panel(resource, components)):
-            found.append((holder, test))
+    test = _test_of(resource, resource, chart.reading.local_codes)
+    found = [(resource, test)] if test is not None else []
+    if "component" in resource:
+        components = objects(resource["component"])
+        if _is_bare_panel(resource, components):
+            found = []
+        tests = ((part, _test_of(part, resource, chart.reading.local_codes)) for part in components)
+        found += [(part, test) for part, test in tests if test is not None]
     if not found:
         _count_unread(chart, resource)
     return found

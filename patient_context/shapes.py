@@ -1,7 +1,6 @@
 """Tolerant access to untrusted JSON: a member of the wrong shape reads as absent, never as an exception."""
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -42,12 +41,16 @@ def fhir_id(value: Any) -> str | None:
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
-def codings(concept: Any) -> Iterator[tuple[str, str]]:
+def codings(concept: Any) -> list[tuple[str, str]]:
     """The (system, code) pairs of a CodeableConcept; codings without both are skipped."""
-    for coding in objects(concept.get("coding") if isinstance(concept, dict) else None):
-        system, code = coding.get("system"), coding.get("code")
-        if isinstance(system, str) and isinstance(code, str):
-            yield system, code
+    listed = concept.get("coding") if isinstance(concept, dict) else None
+    found = []
+    for coding in listed if isinstance(listed, list) else objects(listed):
+        if isinstance(coding, dict):
+            system, code = coding.get("system"), coding.get("code")
+            if isinstance(system, str) and isinstance(code, str):
+                found.append((system, code))
+    return found
 
 
 def concept_text(concept: Any) -> str:

@@ -53,15 +53,17 @@ def parse_time(value: Any, zone: tzinfo) -> FhirTime:
 
 
 def _moment(match: re.Match[str], zone: tzinfo) -> FhirTime:
-    second, offset = match["second"], match["offset"]
+    day, minute, second, fraction, offset = match.groups()
     leap = second == "60"
-    spelled = f"{match['day']}T{match['minute']}:{'59' if leap else second or '00'}"
-    if match["fraction"]:
-        spelled += f".{match['fraction'][:6]:0<6}"
-    clock = datetime.fromisoformat(spelled + (offset or "")) + timedelta(seconds=leap)
+    spelled = f"{day}T{minute}:{'59' if leap else second or '00'}"
+    if fraction:
+        spelled += f".{fraction[:6]:0<6}"
+    clock = datetime.fromisoformat(spelled + (offset or ""))
+    if leap:
+        clock += timedelta(seconds=1)
     if offset:
-        return FhirTime(clock.astimezone(UTC))
-    return _on_local_clock(clock, match["day"], zone)
+        return FhirTime(clock if offset == "Z" else clock.astimezone(UTC))
+    return _on_local_clock(clock, day, zone)
 
 
 def _on_local_clock(clock: datetime, day: str, zone: tzinfo) -> FhirTime:
@@ -84,14 +86,15 @@ def effective_time(resource: Json, zone: tzinfo) -> FhirTime:
 
     Raises Refused, also `time-missing`. A time that is given but unusable is refused, not replaced by `issued`.
     """
-    for given in (
-        resource.get("effectiveDateTime"),
-        member(resource, "effectivePeriod").get("end"),
-        resource.get("effectiveInstant"),
-        resource.get("issued"),
-    ):
-        if given is not None:
-            return parse_time(given, zone)
+    given = resource.get("effectiveDateTime")
+    if given is None:
+        given = member(resource, "effectivePeriod").get("end")
+    if given is None:
+        given = resource.get("effectiveInstant")
+    if given is None:
+        given = resource.get("issued")
+    if given is not None:
+        return parse_time(given, zone)
     raise Refused("time-missing", "The result has no time.")
 
 
