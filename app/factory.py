@@ -9,14 +9,17 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.cds import cds_dependencies
 from app.ehrs import load_configuration
 from app.error_pages import register_error_pages
 from app.health import count_requests, health_blueprint
 from app.launching import LaunchReception
 from app.logs import configure_logs
+from app.pages import pages_blueprint
 from app.security_headers import add_security_headers
 from app.services import AppServices, open_services
 from app.settings import Settings
+from cds_hooks.routes import cds_blueprint
 from launch.client import ClientSettings, LaunchClient
 from launch.routes import LaunchDependencies, launch_blueprint
 from patient_context.queries import scopes
@@ -41,7 +44,8 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     add_security_headers(app, services.ehrs, is_https=settings.is_https)
     app.register_blueprint(health_blueprint(services))
     app.register_blueprint(launch_blueprint(_launch_dependencies(services)))
-    _add_clinical_blueprints(app, services)
+    app.register_blueprint(cds_blueprint(cds_dependencies(services)))
+    app.register_blueprint(pages_blueprint(services))
     if settings.trusted_proxy_count:
         hops = settings.trusted_proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -55,18 +59,6 @@ def _services(settings: Settings | None) -> AppServices:
         return open_services(settings)
     settings, ehrs = load_configuration()
     return open_services(settings, ehrs=ehrs)
-
-
-def _add_clinical_blueprints(app: Flask, services: AppServices) -> None:
-    try:
-        from app.cds import cds_dependencies
-        from app.pages import pages_blueprint
-        from cds_hooks.routes import cds_blueprint
-    except ModuleNotFoundError as missing:
-        _log.error("a room is missing", detail=missing.name)
-        return
-    app.register_blueprint(cds_blueprint(cds_dependencies(services)))
-    app.register_blueprint(pages_blueprint(services))
 
 
 def _launch_dependencies(services: AppServices) -> LaunchDependencies:

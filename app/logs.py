@@ -8,7 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -55,6 +55,10 @@ def withhold_library_message(_: Any, __: str, event: MutableMapping[str, Any]) -
     return event
 
 
+class _OurHandler(logging.StreamHandler[TextIO]):
+    """Known by its class, so that configuring twice replaces it."""
+
+
 def configure_logs(level: str) -> None:
     """One JSON line per event on standard error, for our own events and for the libraries'."""
     shared: list[Any] = [
@@ -73,7 +77,7 @@ def configure_logs(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _OurHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, withhold_library_message],
@@ -85,7 +89,7 @@ def configure_logs(level: str) -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [*(each for each in root.handlers if not isinstance(each, _OurHandler)), handler]
     root.setLevel(level)
     for noisy in ("urllib3", "werkzeug", "alembic", "requests"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util.connection import create_connection
 
 from launch.registry import is_below, origin_of
@@ -134,9 +134,17 @@ class _GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _pools(self._networks)
 
 
+class _Retry(Retry):
+    def increment(self, *args: Any, **kwargs: Any) -> Self:
+        """An EHR that was too slow once is not asked to be slow again."""
+        if isinstance(kwargs.get("error"), ReadTimeoutError):
+            raise kwargs["error"]
+        return super().increment(*args, **kwargs)
+
+
 def _retry(limits: Limits) -> Retry:
     """A bounded second try for GET only: a write is never repeated (SL-71)."""
-    return Retry(
+    return _Retry(
         total=limits.retries,
         connect=min(1, limits.retries),
         read=min(1, limits.retries),  # a kept-alive connection the EHR has closed

@@ -54,8 +54,7 @@ def _frame_ancestors(ehrs: Ehrs) -> str:
 
 
 def _may_be_kept() -> bool:
-    """Static files, our public keys and CDS discovery; nothing else is ever kept by a browser or a proxy."""
+    """Static files and our public keys; nothing else is ever kept by a browser or a proxy."""
     endpoint = request.endpoint or ""
     is_static = endpoint == "static" or endpoint.endswith(".static")
-    is_discovery = request.method == "GET" and request.path == "/cds-services"
-    return is_static or is_discovery or endpoint in _KEEPABLE_ENDPOINTS
+    return is_static or endpoint in _KEEPABLE_ENDPOINTS

@@ -3,7 +3,6 @@
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 import requests
 from sqlalchemy import Engine
@@ -21,7 +20,7 @@ from app.settings import PREFIX, Settings
 from app.signing_keys import StoredKeys
 from launch.keys import ClientKeys
 from launch.registry import EhrRegistration, SigningAlgorithm
-from model import artifact
+from model.artifact import load_bundled_model
 from model.assess import RiskPredictor, assess
 from model.assessment import Outcome
 from model.errors import ModelError
@@ -149,10 +148,7 @@ def _client_keys(engine: Engine, box: SealedBox, clock: Clock, ehrs: Ehrs) -> Cl
 
 
 def _model() -> RiskPredictor | ModelError:
-    loader = getattr(artifact, "load_bundled_model", None)
-    if loader is None:
-        return ModelError("no model is bundled")
     try:
-        return cast(RiskPredictor, loader())
+        return load_bundled_model()
     except ModelError as refusal:
         return refusal

@@ -52,7 +52,7 @@ class LaunchSession:
 
     id: str
     ehr_id: str
-    patient_id: str
+    patient_id: str = field(repr=False)
     fhir_base_url: str
     access_token: str = field(repr=False)
     token_expires_at: datetime
@@ -60,7 +60,7 @@ class LaunchSession:
     started_at: datetime
     scopes: frozenset[str]
     csrf_token: str = field(repr=False)
-    encounter_id: str | None = None
+    encounter_id: str | None = field(default=None, repr=False)
     need_patient_banner: bool = True
     fhir_user: str | None = None
     user_label: str = "not resolved"

@@ -38,10 +38,10 @@ class LaunchContext:
 
     ehr_id: str
     fhir_base_url: str
-    patient: str
+    patient: str = field(repr=False)
     tokens: Tokens
     user: Identity | None = None
-    encounter: str | None = None
+    encounter: str | None = field(default=None, repr=False)
     need_patient_banner: bool = True
     smart_style_url: str | None = None
     intent: str | None = None

@@ -7,7 +7,7 @@ from app.ehrs import Ehrs, ehrs_from
 from app.settings import Settings
 from launch.registry import EhrRegistration
 
-MASTER_KEY = "a master key for tests, long enough to be one"
+MASTER_KEY = "a master key for tests that is long enough"
 
 
 def registration(**changes: Any) -> EhrRegistration:
