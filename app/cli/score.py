@@ -7,7 +7,7 @@ from typing import IO
 import click
 
 from app.cli.bundles import Scored, load_model, parse_time, score_bundle
-from app.cli.problems import Problem
+from app.cli.problems import Problem, name_of
 from model.assessment import outcome_to_json
 from patient_context.errors import PatientContextError
 
@@ -46,7 +46,7 @@ def score(bundle: IO[bytes], at: datetime | None, as_json: bool, as_fhir: bool) 
         scored = score_bundle(bundle.read(), at=at, model=load_model())
     except PatientContextError as error:
         raise Problem(
-            f"{bundle.name}: {error}", "A Bundle holds one Patient and the chart's resources."
+            f"{name_of(bundle)}: {error}", "A Bundle holds one Patient and the chart's resources."
         ) from error
     if as_fhir:
         _print_fhir(scored)

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from app.cli.problems import Problem
+from app.cli.problems import Problem, name_of
 from app.presentation.wording import BASELINE_WORDS
 from model.errors import ModelError
 from model.series import RowResult, SeriesPatient, row_to_json, stage_table
@@ -50,10 +50,10 @@ def stage(
         results = stage_table(csv.DictReader(text), patient=patient)
     except (ModelError, csv.Error) as error:
         raise Problem(
-            f"{series.name}: {error}", "The first line names the columns: time,creatinine,unit"
+            f"{name_of(series)}: {error}", "The first line names the columns: time,creatinine,unit"
         ) from error
     except UnicodeDecodeError as error:
-        raise Problem(f"{series.name}: is not UTF-8 text.", "Save it as CSV in UTF-8.") from error
+        raise Problem(f"{name_of(series)}: is not UTF-8 text.", "Save it as CSV in UTF-8.") from error
     if as_json:
         click.echo(json.dumps([row_to_json(result) for result in results], ensure_ascii=False, indent=2))
     else:

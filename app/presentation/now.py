@@ -81,9 +81,11 @@ def _no_aki_detail(staging: KdigoStaging) -> str:
 
 
 def _aki_detail(staging: KdigoStaging, now: datetime, zone: ZoneInfo) -> str:
-    by = f"KDIGO, {CRITERION_WORDS[staging.criterion]}" if staging.criterion else "KDIGO"
-    since = f", since {moment(staging.since, zone)} ({duration(now - staging.since)})" if staging.since else ""
-    return f"{by}{since}."
+    """`since` is when the AKI began, at whatever stage."""
+    by = f"KDIGO, {CRITERION_WORDS[staging.criterion]}." if staging.criterion else "KDIGO."
+    if staging.since is None:
+        return by
+    return f"{by} In AKI since {moment(staging.since, zone)} ({duration(now - staging.since)})."
 
 
 def _latest_fact(snapshot: PatientSnapshot, now: datetime, zone: ZoneInfo) -> Fact:

@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli import main
+
+GOOD = """
+[[ehr]]
+id = "riverside"
+name = "Riverside EHR"
+iss = "https://ehr.example.org/fhir"
+client_id = "aki"
+
+[ehr.reading]
+time_zone = "Europe/Zurich"
+"""
+
+
+def run(*arguments: str, **environment: str) -> Any:
+    return CliRunner().invoke(
+        main, list(arguments), env={f"AKI_{name.upper()}": v for name, v in environment.items()}
+    )
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Path:
+    path = tmp_path / "ehrs.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def test_good_configuration_is_called_good(registry: Path) -> None:
+    result = run("check-config", development="true", ehrs_file=str(registry))
+    assert result.exit_code == 0
+    assert "Riverside EHR" in result.stdout
+
+
+def test_every_problem_is_named_at_once(registry: Path) -> None:
+    registry.write_text(GOOD.replace("https:", "ftp:").replace("client_id", "clientid"), encoding="utf-8")
+    result = run("check-config", "--json", development="true", ehrs_file=str(registry))
+    problems = json.loads(result.stdout)["problems"]
+    assert result.exit_code == 1
+    assert any("ehr[0].iss" in problem for problem in problems)
+    assert any("ehr[0].client_id" in problem for problem in problems)
+
+
+def test_bad_setting_is_named_without_its_value(registry: Path) -> None:
+    result = run("check-config", development="true", ehrs_file=str(registry), workers="a-secret-value")
+    assert result.exit_code == 1
+    assert "AKI_WORKERS" in result.stderr
+    assert "a-secret-value" not in result.output
+
+
+def test_ehr_list_as_json_names_base_and_time_zone(registry: Path) -> None:
+    result = run("ehr", "list", "--json", development="true", ehrs_file=str(registry))
+    (row,) = json.loads(result.stdout)
+    assert row["id"] == "riverside"
+    assert row["iss"] == "https://ehr.example.org/fhir"
+    assert row["time_zone"] == "Europe/Zurich"
+
+
+def test_ehr_list_without_a_registry_says_what_to_do(tmp_path: Path) -> None:
+    result = run("ehr", "list", development="true", ehrs_file=str(tmp_path / "none.toml"))
+    assert result.exit_code == 1
+    assert "check-config" in result.stderr
+
+
+def test_db_upgrade_makes_the_database_and_can_be_repeated(registry: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        result = run(
+            "db", "upgrade", development="true", ehrs_file=str(registry), state_dir=str(tmp_path / "state")
+        )
+        assert result.exit_code == 0
+    assert (state / "aki.sqlite3").is_file()
