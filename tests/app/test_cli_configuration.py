@@ -69,9 +69,8 @@ def test_ehr_list_without_a_registry_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_db_upgrade_makes_the_database_and_can_be_repeated(registry: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
     for _ in range(2):
-        result = run(
-            "db", "upgrade", development="true", ehrs_file=str(registry), state_dir=str(tmp_path / "state")
-        )
+        result = run("db", "upgrade", development="true", ehrs_file=str(registry), state_dir=str(state))
         assert result.exit_code == 0
     assert (state / "aki.sqlite3").is_file()

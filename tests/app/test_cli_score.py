@@ -147,7 +147,8 @@ def test_help_imports_nothing_heavy() -> None:
     program = (
         "import sys\nfrom click.testing import CliRunner\nfrom app.cli import main\n"
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
-        "heavy = ('flask', 'sqlalchemy', 'fhirclient', 'pydantic', 'rich')\nprint([n for n in heavy if n in sys.modules])"
+        "heavy = ('flask', 'sqlalchemy', 'fhirclient', 'pydantic', 'rich')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
