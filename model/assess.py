@@ -109,6 +109,6 @@ def _incomplete_reasons(snapshot: PatientSnapshot) -> list[Reason]:
 
 def _inputs(snapshot: PatientSnapshot, now: datetime) -> Inputs:
     used = sum(
-        1 for series in snapshot.series.values() for item in series if item.at <= now and item.available_at <= now
+        sum([item.at <= now and item.available_at <= now for item in series]) for series in snapshot.series.values()
     )
     return Inputs(used, snapshot.rejected, snapshot.incomplete)

@@ -8,7 +8,7 @@ stages, because KDIGO takes the worst criterion.
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,101 +73,115 @@ def lowest_before(course: CreatinineCourse, window_seconds: float) -> list[int]:
 
     A day-only point gets none: its place in a window of hours is unknown. Of equal values the latest is given.
     """
-    seconds, values = course.seconds, course.mg_dl
+    seconds, values, exact, timed = course.seconds, course.mg_dl, course.exact, course.timed
     rising: deque[int] = deque()  # indexes with ascending values: the head is the lowest
     lowest: list[int] = []
-    for index, measurement in enumerate(course.measurements):
-        oldest = seconds[index] - window_seconds
+    for index, second in enumerate(seconds):
+        oldest = second - window_seconds
         while rising and seconds[rising[0]] < oldest:
             rising.popleft()
-        lowest.append(rising[0] if rising and not measurement.day_only else NONE)
-        if measurement.comparator is None and not measurement.day_only:
-            while rising and values[rising[-1]] >= values[index]:
+        lowest.append(rising[0] if rising and timed[index] else NONE)
+        if exact[index] and timed[index]:
+            value = values[index]
+            while rising and values[rising[-1]] >= value:
                 rising.pop()
             rising.append(index)
     return lowest
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A course with what the medians need of each value: the end of its day if that is all that is known of its
+    time, and the number of the hospital stay it was taken in."""
+
+    course: CreatinineCourse
+    day_ends: Sequence[float]
+    stay_of: Sequence[int]
+
+
 class _MedianPool:
-    """Values entering and leaving in time order, with their median."""
+    """The values of one kind that are more than 7 and up to 365 days old, with their median."""
 
-    __slots__ = ("_course", "_method", "_present", "_sorted", "summary")
+    __slots__ = ("_method", "_placed", "_present", "_sorted", "_waiting", "summary")
 
-    def __init__(self, course: CreatinineCourse, method: BaselineMethod) -> None:
-        self._course = course
+    def __init__(self, placed: _Placed, method: BaselineMethod, members: Iterable[int]) -> None:
+        self._placed = placed
         self._method = method
+        self._waiting = deque(sorted(members, key=placed.day_ends.__getitem__))  # in the order they come of age
         self._sorted: list[float] = []
         self._present: list[tuple[float, int]] = []  # (time, index), oldest first
         self.summary: LongTerm | None = None
 
-    def admit(self, index: int) -> None:
-        insort(self._sorted, self._course.mg_dl[index])
-        insort(self._present, (self._course.seconds[index], index))
-        self._summarise()
+    def move_to(self, second: float, stay: int) -> LongTerm | None:
+        """The median at this time for somebody in this stay, whose own values stay out; times must ascend."""
+        if self._admit(second - WINDOW_7_D_SECONDS, stay) | self._drop(second - WINDOW_365_D_SECONDS):
+            self.summary = self._summarised()
+        return self.summary
 
-    def drop_before(self, oldest: float) -> None:
+    def _admit(self, newest: float, stay: int) -> bool:
+        placed, waiting, admitted = self._placed, self._waiting, False
+        while waiting and placed.day_ends[waiting[0]] < newest:
+            index = waiting[0]
+            if stay != NONE and placed.stay_of[index] == stay:
+                break
+            insort(self._sorted, placed.course.mg_dl[index])
+            insort(self._present, (placed.course.seconds[index], index))
+            waiting.popleft()
+            admitted = True
+        return admitted
+
+    def _drop(self, oldest: float) -> bool:
+        if not self._present or self._present[0][0] >= oldest:
+            return False
         gone = bisect_left(self._present, (oldest, NONE))
-        if gone:
-            for _, index in self._present[:gone]:
-                del self._sorted[bisect_left(self._sorted, self._course.mg_dl[index])]
-            del self._present[:gone]
-            self._summarise()
+        for _, index in self._present[:gone]:
+            del self._sorted[bisect_left(self._sorted, self._placed.course.mg_dl[index])]
+        del self._present[:gone]
+        return True
 
-    def _summarise(self) -> None:
+    def _summarised(self) -> LongTerm | None:
         n = len(self._sorted)
         if not n:
-            self.summary = None
-            return
+            return None
         middle = n // 2
         median = self._sorted[middle] if n % 2 else (self._sorted[middle - 1] + self._sorted[middle]) / 2
-        self.summary = LongTerm(median, self._method, n, self._present[-1][1])
+        return LongTerm(median, self._method, n, self._present[-1][1])
 
 
 def _long_term(
     course: CreatinineCourse, hospital: HospitalTimes, methods: Sequence[BaselineMethod]
 ) -> list[LongTerm | None]:
     """The best long-term reference of every point by the methods allowed, in one pass over the course."""
-    outside = _MedianPool(course, BaselineMethod.OUTPATIENT_MEDIAN_8_365_D)
-    earlier_stays = _MedianPool(course, BaselineMethod.MEDIAN_8_365_D)
-    stay_of = [hospital.stay_at(second) for second in course.seconds]
-    by_end = sorted((i for i in range(len(course)) if course.is_reference(i)), key=lambda i: _day_end(course, i))
-    waiting_outside = deque(i for i in by_end if stay_of[i] == NONE)
-    waiting_stays = deque(i for i in by_end if stay_of[i] != NONE)
-    first_of_stay = _FirstOfStay(course, stay_of)
+    day_ends = [s if timed else s + DAY_SECONDS for s, timed in zip(course.seconds, course.timed, strict=True)]
+    placed = _Placed(course, day_ends, [hospital.stay_at(second) for second in course.seconds])
+    pools = list(_pools(placed, methods))
+    first_of_stay = _first_of_stay(placed) if BaselineMethod.FIRST_OF_STAY in methods else {}
     found: list[LongTerm | None] = []
     for index, second in enumerate(course.seconds):
-        newest, oldest = second - WINDOW_7_D_SECONDS, second - WINDOW_365_D_SECONDS
-        while waiting_outside and _day_end(course, waiting_outside[0]) < newest:
-            outside.admit(waiting_outside.popleft())
-        while waiting_stays and stay_of[waiting_stays[0]] != stay_of[index]:
-            if _day_end(course, waiting_stays[0]) >= newest:
-                break
-            earlier_stays.admit(waiting_stays.popleft())
-        outside.drop_before(oldest)
-        earlier_stays.drop_before(oldest)
-        candidates = (outside.summary, earlier_stays.summary, first_of_stay.before(index))
-        found.append(next((c for c in candidates if c is not None and c.method in methods), None))
+        stay, reference = placed.stay_of[index], None
+        for pool in pools:
+            reference = reference or pool.move_to(second, stay)
+        if reference is None and (first := first_of_stay.get(stay, index)) < index:
+            reference = LongTerm(course.mg_dl[first], BaselineMethod.FIRST_OF_STAY, 1, first)
+        found.append(reference)
     return found
 
 
-def _day_end(course: CreatinineCourse, index: int) -> float:
-    """The latest the sample can have been taken: a day-only value counts from the end of its day."""
-    return course.seconds[index] + (0.0 if course.is_timed(index) else DAY_SECONDS)
+def _pools(placed: _Placed, methods: Sequence[BaselineMethod]) -> Iterator[_MedianPool]:
+    """Values from outside hospital first, those of earlier stays after them."""
+    exact, stay_of = placed.course.exact, placed.stay_of
+    if BaselineMethod.OUTPATIENT_MEDIAN_8_365_D in methods:
+        members = [i for i, stay in enumerate(stay_of) if stay == NONE and exact[i]]
+        yield _MedianPool(placed, BaselineMethod.OUTPATIENT_MEDIAN_8_365_D, members)
+    if BaselineMethod.MEDIAN_8_365_D in methods:
+        members = [i for i, stay in enumerate(stay_of) if stay != NONE and exact[i]]
+        yield _MedianPool(placed, BaselineMethod.MEDIAN_8_365_D, members)
 
 
-class _FirstOfStay:
-    """The first exact value of the stay a point lies in."""
-
-    def __init__(self, course: CreatinineCourse, stay_of: Sequence[int]) -> None:
-        self._course = course
-        self._stay_of = stay_of
-        self._first: dict[int, int] = {}
-        for index, stay in enumerate(stay_of):
-            if stay != NONE and course.is_reference(index) and course.is_timed(index):
-                self._first.setdefault(stay, index)
-
-    def before(self, index: int) -> LongTerm | None:
-        first = self._first.get(self._stay_of[index], index)
-        if first >= index:
-            return None
-        return LongTerm(self._course.mg_dl[first], BaselineMethod.FIRST_OF_STAY, 1, first)
+def _first_of_stay(placed: _Placed) -> dict[int, int]:
+    """The first exact, timed value of each hospital stay."""
+    first: dict[int, int] = {}
+    for index, stay in enumerate(placed.stay_of):
+        if stay != NONE and placed.course.exact[index] and placed.course.timed[index]:
+            first.setdefault(stay, index)
+    return first

@@ -19,25 +19,22 @@ AT_LEAST = frozenset({Comparator.GREATER_THAN, Comparator.GREATER_OR_EQUAL})
 
 @dataclass(frozen=True, slots=True)
 class CreatinineCourse:
-    """Results in ascending time, as parallel columns: `seconds` since 1970 and `mg_dl` for `measurements`."""
+    """Results in ascending time, as parallel columns: `seconds` since 1970 and `mg_dl` for `measurements`.
+
+    `exact` says which may be compared with at all (no comparator), `timed` which are known to the hour.
+    """
 
     measurements: tuple[Measurement, ...]
     seconds: tuple[float, ...]
     mg_dl: tuple[float, ...]
+    exact: tuple[bool, ...]
+    timed: tuple[bool, ...]
 
     def __len__(self) -> int:
         return len(self.seconds)
 
     def at(self, index: int) -> datetime:
         return self.measurements[index].at
-
-    def is_reference(self, index: int) -> bool:
-        """Whether a later value may be compared with this one at all."""
-        return self.measurements[index].comparator is None
-
-    def is_timed(self, index: int) -> bool:
-        """Whether the time is known to the hour, as the 48 h and 7 d windows need."""
-        return not self.measurements[index].day_only
 
 
 def creatinine_course(
@@ -55,7 +52,11 @@ def creatinine_course(
     timed.sort(key=itemgetter(0))
     kept = _one_at_a_time(timed)
     return CreatinineCourse(
-        tuple([m for _, m in kept]), tuple([second for second, _ in kept]), tuple([m.value for _, m in kept])
+        measurements=tuple([m for _, m in kept]),
+        seconds=tuple([second for second, _ in kept]),
+        mg_dl=tuple([m.value for _, m in kept]),
+        exact=tuple([m.comparator is None for _, m in kept]),
+        timed=tuple([not m.day_only for _, m in kept]),
     )
 
 

@@ -122,7 +122,7 @@ def _point(
         stage=stage,
         at=course.at(index),
         mg_dl=course.mg_dl[index],
-        bounded=not course.is_reference(index),
+        bounded=not course.exact[index],
         baseline=references.baseline(course, index) or assumed,
         rise_48_h=course.mg_dl[index] - course.mg_dl[lowest] if lowest != NONE else None,
         course=moving,

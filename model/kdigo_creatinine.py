@@ -109,7 +109,7 @@ def direction(course: CreatinineCourse, index: int) -> str | None:
     for i in range(index - 1, -1, -1):
         if course.seconds[i] < start:
             break
-        if not (course.is_reference(i) and course.is_timed(i)):
+        if not (course.exact[i] and course.timed[i]):
             continue
         change = value - course.mg_dl[i]
         if abs(change) >= max(0.1, 0.1 * course.mg_dl[i]) - TOLERANCE:

@@ -5,11 +5,12 @@ bands (Sawhney, BMC Med Inform Decis Mak 2017;17:112; Aylward, J Nephrol 2024). 
 (docs/nhs-algorithm.md) and the two are never merged. It knows no urine output, no dialysis, no episodes.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import floor
-from statistics import median
+from statistics import median_high, median_low
 
 from model.age import ADULT_AGE_YEARS, age_years
 from model.assessment import NhsAlert
@@ -34,11 +35,11 @@ class NhsPatient:
 
 @dataclass(frozen=True, slots=True)
 class _Previous:
-    """The results before the current one, by the algorithm's windows, in whole umol/L."""
+    """What the results before the current one come down to, in whole umol/L; None where a window is empty."""
 
-    within_7_d: tuple[int, ...]
-    from_8_to_365_d: tuple[int, ...]
-    within_48_h: tuple[int, ...]
+    lowest_0_7_d: int | None
+    median_8_365_d: float | None
+    lowest_48_h: int | None
 
 
 def to_umol_l(creatinine_mg_dl: float) -> int:
@@ -67,10 +68,10 @@ def _alert(
     policy: SitePolicy,
 ) -> NhsAlert:
     age = age_years(patient.birth_date, course.at(index)) if patient.birth_date is not None else None
-    if not previous.within_7_d and not previous.from_8_to_365_d:
+    if previous.lowest_0_7_d is None and previous.median_8_365_d is None:
         return _flag_alone(current, age, patient.sex, policy)
     ratio, reference, method = _worst_ratio(current, previous)
-    rise = current - min(previous.within_48_h) if previous.within_48_h else None
+    rise = current - previous.lowest_48_h if previous.lowest_48_h is not None else None
     if ratio < 1.5:
         word, note = _by_rise(current, rise, previous)
     else:
@@ -80,19 +81,15 @@ def _alert(
 
 def _worst_ratio(current: int, previous: _Previous) -> tuple[float, float, str]:
     """Current over the lowest of days 0-7 (RV1) or the median of days 8-365 (RV2), whichever is higher."""
-    references: list[tuple[float, str]] = []
-    if previous.within_7_d:
-        references.append((float(min(previous.within_7_d)), RV1))
-    if previous.from_8_to_365_d:
-        references.append((float(median(previous.from_8_to_365_d)), RV2))
-    reference, method = min(references, key=lambda item: item[0])
+    both = ((previous.lowest_0_7_d, RV1), (previous.median_8_365_d, RV2))
+    reference, method = min((float(value), name) for value, name in both if value is not None)
     return current / reference, reference, method
 
 
 def _by_rise(current: int, rise: int | None, previous: _Previous) -> tuple[str, str | None]:
     if rise is not None and rise > RISE_UMOL_L:
         return "AKI 1", None
-    if previous.within_7_d and current - min(previous.within_7_d) > RISE_UMOL_L:
+    if previous.lowest_0_7_d is not None and current - previous.lowest_0_7_d > RISE_UMOL_L:
         return NO_ALERT, "Risen by more than 26 umol/L within 7 days, but not within 48 h: consider a repeat."
     return NO_ALERT, None
 
@@ -167,21 +164,28 @@ def _previous(course: CreatinineCourse, index: int) -> _Previous:
 
     A value known to the day may serve RV2 when its whole day does, never RV1 or the 48 h.
     """
-    now = course.seconds[index]
-    first = bisect_left(course.seconds, now - 366 * DAY_SECONDS, hi=index)
-    week: list[int] = []
-    year: list[int] = []
-    two_days: list[int] = []
-    for i in range(first, index):
-        if not course.is_reference(i):
-            continue
-        age = now - course.seconds[i]
-        youngest = age if course.is_timed(i) else age - DAY_SECONDS
-        value = to_umol_l(course.mg_dl[i])
-        if youngest >= 8 * DAY_SECONDS and age < 366 * DAY_SECONDS:
-            year.append(value)
-        elif course.is_timed(i) and course.is_timed(index) and age < 8 * DAY_SECONDS:
-            week.append(value)
-            if age <= 48 * HOUR_SECONDS:
-                two_days.append(value)
-    return _Previous(tuple(week), tuple(year), tuple(two_days))
+    now, seconds = course.seconds[index], course.seconds
+    year_from = bisect_right(seconds, now - 366 * DAY_SECONDS, hi=index)
+    week_from = bisect_right(seconds, now - 8 * DAY_SECONDS, hi=index)
+    two_days_from = bisect_left(seconds, now - 48 * HOUR_SECONDS, hi=index)
+    year = [
+        course.mg_dl[i]
+        for i in range(year_from, week_from)
+        if course.exact[i] and (course.timed[i] or now - seconds[i] >= 9 * DAY_SECONDS)
+    ]
+    if not course.timed[index]:
+        return _Previous(None, _median_umol_l(year), None)
+    week = [course.mg_dl[i] for i in range(week_from, index) if course.exact[i] and course.timed[i]]
+    two_days = [course.mg_dl[i] for i in range(two_days_from, index) if course.exact[i] and course.timed[i]]
+    return _Previous(_lowest_umol_l(week), _median_umol_l(year), _lowest_umol_l(two_days))
+
+
+def _lowest_umol_l(mg_dl: Sequence[float]) -> int | None:
+    return to_umol_l(min(mg_dl)) if mg_dl else None
+
+
+def _median_umol_l(mg_dl: Sequence[float]) -> float | None:
+    """The median of the whole numbers, itself not rounded. Rounding keeps order, so only the middle is rounded."""
+    if not mg_dl:
+        return None
+    return (to_umol_l(median_low(mg_dl)) + to_umol_l(median_high(mg_dl))) / 2

@@ -99,7 +99,7 @@ def _not_recovered(kdigo: KdigoStaging) -> list[Reason]:
 
 def _why_unstaged(found: CreatinineNow, course: CreatinineCourse, references: References) -> Reason:
     last = len(course) - 1
-    if not course.is_reference(last):
+    if not course.exact[last]:
         return Reason("creatinine_only_bounded", "The last creatinine is only known as above or below a limit.")
     if found.baseline is not None and references.baseline(course, last) is None:
         text = "High creatinine, no previous value: an assumed baseline alone does not make stage 1."

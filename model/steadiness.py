@@ -21,7 +21,7 @@ def is_steady(course: CreatinineCourse, kdigo: KdigoStaging) -> bool:
     recent = [
         value
         for index, value in enumerate(course.mg_dl[:-1])
-        if course.seconds[index] >= oldest and course.is_reference(index)
+        if course.seconds[index] >= oldest and course.exact[index]
     ]
     if not recent and kdigo.baseline is not None and kdigo.baseline.n > 0:
         recent = [kdigo.baseline.creatinine_mg_dl]
