@@ -13,7 +13,7 @@ from patient_context.queries import FhirQuery
 from patient_context.shapes import Json, fhir_id, member, text
 
 MAX_PAGES: Final = 50
-_MAX_MEDICATIONS: Final = 30
+_MAX_MEDICATIONS: Final = 60
 _RETRIED: Final = frozenset({"unreadable"})  # a login page or a cut-off answer may be better the second time
 _OPTIONAL: Final = frozenset({"_sort", "_count"})  # wishes a strict server may refuse (VN-11)
 
@@ -134,25 +134,17 @@ def _read_twice(server: FhirServer, path: str) -> Json:
         return server.read_json(path)
 
 
-def read_medications(server: FhirServer, orders: Iterable[Json]) -> list[Json]:
-    """The Medications that orders point to instead of naming the drug, where the EHR lets us (FH-11)."""
-    found = []
-    for path in sorted(_medication_paths(orders))[:_MAX_MEDICATIONS]:
-        try:
-            resource = server.read_json(path)
-        except ReadFailed as failed:
-            if failed.code in ("forbidden", "unauthorized", "timeout"):
-                break
-            continue
-        if resource.get("resourceType") == "Medication":
-            found.append(resource)
-    return found
+def medication_paths(orders: Iterable[Json]) -> list[str]:
+    """The Medications that orders point to instead of naming the drug, each once (FH-11)."""
+    references = (text(member(order, "medicationReference").get("reference")) or "" for order in orders)
+    wanted = {r for r in references if r.startswith("Medication/") and fhir_id(r.removeprefix("Medication/"))}
+    return sorted(wanted)[:_MAX_MEDICATIONS]
 
 
-def _medication_paths(orders: Iterable[Json]) -> set[str]:
-    paths: set[str] = set()
-    for order in orders:
-        reference = text(member(order, "medicationReference").get("reference"))
-        if reference and reference.startswith("Medication/") and fhir_id(reference.removeprefix("Medication/")):
-            paths.add(reference)
-    return paths
+def read_medication(server: FhirServer, path: str) -> Json | None:
+    """One Medication, or None where the EHR does not let us; the order's display then names the drug."""
+    try:
+        found = server.read_json(path)
+    except ReadFailed:
+        return None
+    return found if found.get("resourceType") == "Medication" else None

@@ -141,10 +141,12 @@ def scopes(syntax: ScopeSyntax = "v1") -> tuple[str, ...]:
 
 def is_permitted(granted: frozenset[str] | None, query: FhirQuery) -> bool:
     """Whether granted SMART scopes (v1 or v2) allow a query; unknown grants (None) are tried."""
-    if granted is None:
-        return True
-    needed = "r" if query.is_read else "s"
-    return any(_allows(scope, query.resource_type, needed) for scope in granted)
+    return permits(granted, query.resource_type, "r" if query.is_read else "s")
+
+
+def permits(granted: frozenset[str] | None, resource_type: str, needed: str) -> bool:
+    """Whether granted scopes allow one v2 interaction letter (`r` read, `s` search) on a resource type."""
+    return granted is None or any(_allows(scope, resource_type, needed) for scope in granted)
 
 
 def _allows(scope: str, resource_type: str, needed: str) -> bool:

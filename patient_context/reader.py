@@ -5,11 +5,12 @@ early becomes an `Incomplete` of its key; a chart nobody could read becomes an e
 """
 
 import time
-from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import requests
 
@@ -18,11 +19,12 @@ from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry
 from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
 from patient_context.fhir_server import FhirServer
-from patient_context.pages import Answer, ask, read_medications
-from patient_context.queries import QUERIES, FhirQuery, is_permitted
+from patient_context.pages import Answer, ask, medication_paths, read_medication
+from patient_context.queries import QUERIES, FhirQuery, is_permitted, permits
 from patient_context.reading import DEFAULT_READING, SiteReading
 from patient_context.shapes import Json, fhir_id
 
+_T = TypeVar("_T")
 _PARALLEL: Final = 6
 DEFAULT_DEADLINE_SECONDS: Final = 15.0
 
@@ -60,7 +62,8 @@ def read(
     answers += [Answer(query, failure="forbidden") for query in wanted if query not in permitted]
     _require_usable(answers)
     entries = [Entry(resource) for answer in answers for resource in answer.resources]
-    entries += [Entry(resource) for resource in _separate_medications(server, answers)]
+    if permits(access.scopes, "Medication", "r"):
+        entries += [Entry(resource) for resource in _separate_medications(server, answers)]
     chart = read_chart(entries, patient_id=patient_id, read_at=now, reading=reading, base_url=access.base_url)
     incomplete = [gap for answer in answers if (gap := _gap(answer)) is not None]
     return snapshot_of(chart, patient_id=patient_id, incomplete=incomplete)
@@ -68,19 +71,19 @@ def read(
 
 def _ask_all(server: FhirServer, queries: list[FhirQuery], patient_id: str, now: datetime) -> list[Answer]:
     """All answers, in the order of the list. A query still running at the deadline is given up."""
+    found = _in_parallel(server, [partial(ask, server, query, patient_id, now) for query in queries])
+    return [answer or Answer(query, failure="timeout") for query, answer in zip(queries, found, strict=True)]
+
+
+def _in_parallel(server: FhirServer, calls: "list[Callable[[], _T]]") -> "list[_T | None]":
+    """The results in order; None for a call that had not returned by the deadline."""
     pool = ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="fhir-read")
     try:
-        running = [(query, pool.submit(ask, server, query, patient_id, now)) for query in queries]
-        wait([future for _, future in running], timeout=server.seconds_left())
-        return [_result(query, future) for query, future in running]
+        running = [pool.submit(call) for call in calls]
+        wait(running, timeout=server.seconds_left())
+        return [future.result() if future.done() else None for future in running]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _result(query: FhirQuery, future: "Future[Answer]") -> Answer:
-    if not future.done():
-        return Answer(query, failure="timeout")
-    return future.result()
 
 
 def _require_usable(answers: list[Answer]) -> None:
@@ -106,10 +109,11 @@ def _require_patient(answer: Answer) -> None:
 
 
 def _separate_medications(server: FhirServer, answers: list[Answer]) -> list[Json]:
-    orders = [
-        r for answer in answers if answer.query.resource_type == "MedicationRequest" for r in answer.resources
-    ]
-    return read_medications(server, orders) if orders else []
+    orders = (answer.resources for answer in answers if answer.query.resource_type == "MedicationRequest")
+    paths = medication_paths(order for page in orders for order in page)
+    calls: list[Callable[[], Json | None]] = [partial(read_medication, server, path) for path in paths]
+    answered = _in_parallel(server, calls)
+    return [medication for medication in answered if medication is not None]
 
 
 _SENTENCES: Final = {
