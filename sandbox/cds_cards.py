@@ -25,10 +25,13 @@ class CardLink:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
+    """One thing the clinician can agree to; `creates` are the resources it would add to the chart."""
+
     uuid: str
     label: str
     recommended: bool
     actions: tuple[str, ...]
+    creates: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,15 @@ def _read_card(card: Mapping[str, Any]) -> Card:
 
 
 def _read_suggestion(item: Mapping[str, Any]) -> Suggestion:
-    actions = tuple(_text(action, "description") for action in _maps(item, "actions"))
-    return Suggestion(_text(item, "uuid"), _text(item, "label"), item.get("isRecommended") is True, actions)
+    actions = _maps(item, "actions")
+    created = (action.get("resource") for action in actions if action.get("type") == "create")
+    return Suggestion(
+        uuid=_text(item, "uuid"),
+        label=_text(item, "label"),
+        recommended=item.get("isRecommended") is True,
+        actions=tuple(_text(action, "description") for action in actions),
+        creates=tuple(resource for resource in created if isinstance(resource, Mapping)),
+    )
 
 
 def _read_link(item: Mapping[str, Any]) -> CardLink | None:

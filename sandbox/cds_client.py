@@ -10,7 +10,7 @@ import json
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from joserfc import jwt
 from sandbox.cds_cards import Card, read_cards
 from sandbox.cds_prefetch import fill_prefetch, prefetch_tokens
 from sandbox.launches import LaunchContext
+from sandbox.loopback import LoopbackFhir
 from sandbox.services import EhrServices
 from sandbox.tokens import Grant
 
@@ -28,13 +29,11 @@ JWT_LIFE = timedelta(minutes=5)
 FHIR_TOKEN_LIFE = timedelta(minutes=5)
 SERVICE_CLIENT_ID = "aki-sentinel"
 FHIR_SCOPE = "patient/*.read"
+EHR_ITSELF = "embedded-ehr"
 REDACTED = "(redacted)"
 
 _TIMEOUT = (2.0, 10.0)
 _MAX_BYTES = 2 * 1024 * 1024
-
-TokenQuery = Callable[[str, str], tuple[int, Any]]
-"""A relative FHIR URL and an access token to (HTTP status, JSON)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,9 @@ class Exchange:
 class CdsClient:
     """Calls the app's CDS services on behalf of a clinician."""
 
-    def __init__(self, services: EhrServices, query: TokenQuery, session: requests.Session) -> None:
+    def __init__(self, services: EhrServices, fhir: LoopbackFhir, session: requests.Session) -> None:
         self._services = services
-        self._query = query
+        self._fhir = fhir
         self._session = session
         self._base = f"{services.settings.app_url}/cds-services"
 
@@ -95,7 +94,7 @@ class CdsClient:
         token = self._fhir_token(launch)
         user = f"Practitioner/{launch.practitioner_id}"
         prefetch, left_out = fill_prefetch(
-            service.prefetch, prefetch_tokens(context, user), lambda query: self._query(query, token)
+            service.prefetch, prefetch_tokens(context, user), lambda query: self._fhir(query, token)
         )
         body = self._request(service, launch, context, token)
         if service.prefetch:
@@ -103,6 +102,12 @@ class CdsClient:
         answer = self._send("POST", url, body)
         cards, error = _cards_of(answer)
         return Exchange(service, url, without_tokens(body), answer, left_out, cards, error)
+
+    def apply(self, launch: LaunchContext, resources: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Add what an accepted suggestion creates to this patient's chart; one line of outcome per resource."""
+        grant = Grant(secrets.token_urlsafe(16), EHR_ITSELF, "patient/*.cruds", launch)
+        token = self._services.tokens.issue_access_token(grant, grant.scope, FHIR_TOKEN_LIFE)
+        return [_outcome_words(resource, *self._fhir.create(resource, token)) for resource in resources]
 
     def send_feedback(self, service_id: str, item: Mapping[str, Any]) -> Answer:
         """Tell the service what became of a card."""
@@ -169,6 +174,12 @@ def without_tokens(body: Mapping[str, Any]) -> dict[str, Any]:
     if "fhirAuthorization" in shown:
         shown["fhirAuthorization"]["access_token"] = REDACTED
     return shown
+
+
+def _outcome_words(resource: Mapping[str, Any], status: int, answer: Any) -> str:
+    if status == requests.codes.created and isinstance(answer, dict):
+        return f"Added to the chart: {answer.get('resourceType')}/{answer.get('id')}."
+    return f"Not added to the chart: {resource.get('resourceType')}, the FHIR server answered {status}."
 
 
 def _read_service(entry: Mapping[str, Any]) -> CdsService | None:

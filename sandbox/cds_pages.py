@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from typing import Any
 
@@ -28,8 +29,9 @@ def cds_pages_blueprint(ehr: EhrPages, client: CdsClient) -> Blueprint:
     def feedback(patient_id: str, service_id: str) -> BaseResponse:
         refuse_foreign_forms()
         ehr.chart(patient_id)
-        answer = client.send_feedback(service_id, _feedback_item(ehr))
-        text = _feedback_words(answer)
+        item = _feedback_item(ehr)
+        done = client.apply(ehr.launch_context(patient_id), _accepted_resources())
+        text = " ".join([*done, _feedback_words(client.send_feedback(service_id, item))])
         return Response(render_template("cds_feedback.html", text=text, patient_id=patient_id))
 
     return pages
@@ -81,8 +83,19 @@ def _feedback_item(ehr: EhrPages) -> dict[str, Any]:
     return item
 
 
+def _accepted_resources() -> list[dict[str, Any]]:
+    """What the accepted suggestion creates, as the panel put it into its form."""
+    try:
+        resources = json.loads(request.form.get("creates") or "[]")
+    except (ValueError, RecursionError):
+        abort(400)
+    if not isinstance(resources, list) or not all(isinstance(resource, dict) for resource in resources):
+        abort(400)
+    return resources
+
+
 def _feedback_words(answer: Answer) -> str:
     if answer.status == 200:
-        return "Recorded. The app was told."
+        return "The app was told."
     reason = answer.error or f"the app answered {answer.status}"
-    return f"Not recorded: {reason}."
+    return f"The app could not be told: {reason}."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 
 UNREADABLE = 502
 
@@ -20,11 +22,29 @@ class LoopbackFhir:
 
     def __call__(self, url: str, token: str) -> tuple[int, Any]:
         path, _, query = url.partition("?")
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/fhir+json"}
-        response = Client(self._app).get(
-            f"/fhir/{path}", query_string=query, base_url=self._base_url, headers=headers
+        return _read(
+            Client(self._app).get(
+                f"/fhir/{path}", query_string=query, base_url=self._base_url, headers=_headers(token)
+            )
         )
-        try:
-            return response.status_code, json.loads(response.get_data())
-        except ValueError:
-            return UNREADABLE, None
+
+    def create(self, resource: Mapping[str, Any], token: str) -> tuple[int, Any]:
+        """POST one resource to its type."""
+        body, content_type = json.dumps(resource), "application/fhir+json"
+        path = f"/fhir/{quote(str(resource.get('resourceType', '')), safe='')}"
+        return _read(
+            Client(self._app).post(
+                path, data=body, content_type=content_type, base_url=self._base_url, headers=_headers(token)
+            )
+        )
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Accept": "application/fhir+json"}
+
+
+def _read(response: TestResponse) -> tuple[int, Any]:
+    try:
+        return response.status_code, json.loads(response.get_data())
+    except ValueError:
+        return UNREADABLE, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from flask import Blueprint
@@ -28,18 +28,6 @@ def ago(at: datetime | None, now: datetime) -> str:
     return f"{years} year{'' if years == 1 else 's'} ago"
 
 
-def moment(at: datetime | None) -> str:
-    return f"{at:%d %b %Y, %H:%M}" if at else ""
-
-
-def day(at: datetime | None) -> str:
-    return f"{at:%d %b}" if at else ""
-
-
-def hour(at: datetime | None) -> str:
-    return f"{at:%H:%M}" if at else ""
-
-
 def one_decimal(value: float) -> str:
     """A creatinine: never fewer decimals than one, never fewer than were reported."""
     text = f"{value:g}"
@@ -60,6 +48,28 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def add_words(pages: Blueprint) -> None:
-    for function in (ago, moment, day, hour, one_decimal, shortened, pretty):
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class LocalTimes:
+    """Times as the hospital's own clocks show them."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+
+    def moment(self, at: datetime | None) -> str:
+        return f"{at.astimezone(self._zone):%d %b %Y, %H:%M}" if at else ""
+
+    def day(self, at: datetime | None) -> str:
+        return f"{at.astimezone(self._zone):%d %b}" if at else ""
+
+    def hour(self, at: datetime | None) -> str:
+        return f"{at.astimezone(self._zone):%H:%M}" if at else ""
+
+
+def add_words(pages: Blueprint, zone: tzinfo) -> None:
+    """Make the words known to every template of the application."""
+    times = LocalTimes(zone)
+    for function in (ago, times.moment, times.day, times.hour, one_decimal, shortened, pretty, compact):
         pages.add_app_template_filter(function, function.__name__)

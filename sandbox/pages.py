@@ -70,6 +70,7 @@ class EhrPages:
             "changed": self.services.changed_switches(),
             "now": self.services.clock(),
             "categories": CATEGORIES,
+            "time_zone": self.services.settings.time_zone,
         }
 
 
@@ -78,7 +79,7 @@ def pages_blueprint(services: EhrServices, store: PatientStore) -> Blueprint:
     ehr = EhrPages(services, store)
     pages = Blueprint("pages", __name__)
     pages.context_processor(ehr.everywhere)
-    add_words(pages)
+    add_words(pages, services.settings.time_zone)
 
     @pages.get("/")
     def patients() -> str:

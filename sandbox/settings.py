@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,6 +65,8 @@ class SandboxSettings(BaseSettings):
     extra_clients: tuple[ClientRegistration, ...] = ()
     access_token_seconds: int = Field(default=3600, ge=1, le=86_400)
     tenant: str | None = None
+    time_zone: ZoneInfo = ZoneInfo("America/New_York")
+    """The hospital's own time zone, in which its pages show times."""
 
     @property
     def fhir_base(self) -> str:

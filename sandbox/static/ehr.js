@@ -30,7 +30,9 @@ for (const form of document.querySelectorAll("[data-submit-on-change]")) {
 const current = document.querySelector("#worklist [aria-current]");
 if (current) {
   const list = document.querySelector("#worklist");
-  list.scrollTop = current.offsetTop - list.offsetTop - list.clientHeight / 3;
+  const row = current.parentElement;
+  const above = Math.floor(list.clientHeight / 3 / row.offsetHeight) * row.offsetHeight;
+  list.scrollTop = row.offsetTop - list.offsetTop - above;
 }
 
 // Decision support: the chart is readable at once, cards come when the services have answered.

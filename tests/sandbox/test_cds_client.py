@@ -1,6 +1,8 @@
 """The EHR's CDS Hooks client against a CDS service of our own, over real HTTP."""
 
+import html
 import json
+import re
 import threading
 from collections.abc import Iterator
 
@@ -172,7 +174,7 @@ def test_the_wire_view_hides_the_token(ehr, fake):
 def test_feedback_is_sent_as_the_specification_words_it(ehr, fake):
     url = f"/patients/{PATIENT}/cds/kidneys/feedback"
     form = {"card": "c-1", "outcome": "overridden", "reason": "urn:test|known"}
-    assert "Recorded" in ehr.http.post(url, data=form).text
+    assert "The app was told." in ehr.http.post(url, data=form).text
     path, _, body = fake[0].last()
     assert path == "/cds-services/kidneys/feedback"
     assert body == {
@@ -188,6 +190,41 @@ def test_feedback_is_sent_as_the_specification_words_it(ehr, fake):
     ehr.http.post(url, data={"card": "c-1", "outcome": "accepted", "suggestion": "s-1"})
     assert fake[0].last()[2]["feedback"][0]["acceptedSuggestions"] == [{"id": "s-1"}]
     assert ehr.http.post(url, data={"card": "c-1", "outcome": "ignored"}).status_code == 400
+
+
+def order_for(patient_id: str) -> dict:
+    return {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "proposal",
+        "code": {"text": "Creatinine"},
+        "subject": {"reference": f"Patient/{patient_id}"},
+    }
+
+
+def test_an_accepted_suggestion_adds_its_order_to_the_chart(ehr, fake):
+    suggestion = {
+        "uuid": "s-1",
+        "label": "Order creatinine",
+        "actions": [{"type": "create", "description": "Draft an order", "resource": order_for(PATIENT)}],
+    }
+    fake[0].answer = (200, {"cards": [CARD | {"suggestions": [suggestion]}]})
+    creates = html.unescape(re.search(r'name="creates" value="([^"]+)"', panel(ehr))[1])
+    form = {"card": "c-1", "outcome": "accepted", "suggestion": "s-1", "creates": creates}
+    page = ehr.http.post(f"/patients/{PATIENT}/cds/kidneys/feedback", data=form).text
+    assert re.search(r"Added to the chart: ServiceRequest/new-\S+\. The app was told\.", page)
+
+
+def test_a_suggestion_cannot_write_into_another_chart(ehr):
+    form = {"card": "c-1", "outcome": "accepted", "creates": json.dumps([order_for("10001217")])}
+    page = ehr.http.post(f"/patients/{PATIENT}/cds/kidneys/feedback", data=form).text
+    assert "Not added to the chart" in page
+
+
+@pytest.mark.parametrize("creates", ["{", "{}", "[1]", "[" * 100_000])
+def test_a_broken_form_creates_nothing(ehr, creates):
+    form = {"card": "c-1", "outcome": "accepted", "creates": creates}
+    assert ehr.http.post(f"/patients/{PATIENT}/cds/kidneys/feedback", data=form).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -285,11 +322,11 @@ def test_one_failing_query_does_not_hide_the_others():
     ],
 )
 def test_markdown_brings_no_markup_along(text):
-    html = str(render_markdown(text))
-    assert "<script" not in html
-    assert "<img" not in html
-    assert 'href="javascript' not in html
-    assert 'href="data:' not in html
+    rendered = str(render_markdown(text))
+    assert "<script" not in rendered
+    assert "<img" not in rendered
+    assert 'href="javascript' not in rendered
+    assert 'href="data:' not in rendered
 
 
 def test_links_that_are_no_web_links_are_dropped_and_cards_come_most_urgent_first():
