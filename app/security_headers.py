@@ -10,7 +10,9 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'{form}; frame-ancestors {ancestors}"
 )
-_LAUNCH_ENDPOINTS: Final = frozenset({"launch.launch", "launch.launch_standalone", "launch.callback"})
+_LAUNCH_ENDPOINTS: Final = frozenset(
+    {"launch.launch", "launch.launch_standalone", "launch.callback", "pages.patient"}
+)
 _KEEPABLE_ENDPOINTS: Final = frozenset({"launch.jwks"})
 _PERMISSIONS: Final = (
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "

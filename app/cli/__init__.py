@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": ("app.cli.serve:serve", "Serve the app with gunicorn."),
     "check-config": ("app.cli.serve:check_config", "Check settings and EHR registry, naming every problem."),
     "db": ("app.cli.db:db", "Prepare the database."),
+    "audit": ("app.cli.audit:audit", "Check and export the audit trail."),
     "demo": ("app.cli.demo:demo", "Start the embedded EHR and the app."),
 }
 

@@ -1,11 +1,15 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
+from app.audit import AuditEvent, AuditTrail
 from app.cli import main
+from app.database import open_engine
 
 GOOD = """
 [[ehr]]
@@ -66,6 +70,41 @@ def test_ehr_list_without_a_registry_says_what_to_do(tmp_path: Path) -> None:
     result = run("ehr", "list", development="true", ehrs_file=str(tmp_path / "none.toml"))
     assert result.exit_code == 1
     assert "check-config" in result.stderr
+
+
+@pytest.fixture
+def installation(registry: Path, tmp_path: Path) -> dict[str, str]:
+    """Settings of an installation whose trail holds two events."""
+    settings = {"development": "true", "ehrs_file": str(registry), "state_dir": str(tmp_path / "state")}
+    assert run("db", "upgrade", **settings).exit_code == 0
+    engine = open_engine(f"sqlite:///{tmp_path / 'state' / 'aki.sqlite3'}")
+    trail = AuditTrail(engine, lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    for patient_id in ("p1", "p2"):
+        trail.record(AuditEvent("chart-viewed", "Assessment", "riverside", patient_id=patient_id))
+    engine.dispose()
+    return settings
+
+
+def test_whole_audit_trail_is_called_whole_and_exported_in_order(installation: dict[str, str]) -> None:
+    assert run("audit", "verify", **installation).exit_code == 0
+    events = [json.loads(line) for line in run("audit", "export", **installation).stdout.splitlines()]
+    assert [event["patient_id"] for event in events] == ["p1", "p2"]
+
+
+def test_changed_audit_trail_is_found_and_the_line_named(installation: dict[str, str]) -> None:
+    engine = open_engine(f"sqlite:///{installation['state_dir']}/aki.sqlite3")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE audit_event SET body = replace(body, 'p2', 'p9')"))
+    engine.dispose()
+    result = run("audit", "verify", "--json", **installation)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"ok": False, "line": 2}
+
+
+def test_audit_without_a_database_says_what_to_run(registry: Path, tmp_path: Path) -> None:
+    result = run("audit", "verify", development="true", ehrs_file=str(registry), state_dir=str(tmp_path / "new"))
+    assert result.exit_code == 1
+    assert "aki db upgrade" in result.stderr
 
 
 def test_db_upgrade_makes_the_database_and_can_be_repeated(registry: Path, tmp_path: Path) -> None:

@@ -246,6 +246,12 @@ def test_page_may_be_framed_by_its_ehr_only_and_is_never_stored(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_page_of_an_ended_session_can_still_be_read_inside_the_ehrs_frame(client: FlaskClient) -> None:
+    answer = client.get("https://localhost/p/000000000000000000000000/")
+    assert answer.status_code == 403
+    assert "frame-ancestors https://ehr.example.org" in answer.headers["Content-Security-Policy"]
+
+
 def test_each_look_at_a_patient_is_recorded(client: FlaskClient, services: AppServices) -> None:
     client.get(launched(client, services))
     viewed = [event for event in services.audit.events() if event["action"] == "chart-viewed"]
