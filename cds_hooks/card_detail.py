@@ -31,10 +31,10 @@ _CRITERION = {
     KdigoCriterion.RRT: "by renal replacement therapy",
 }
 _METHOD = {
-    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "median of {n} outpatient results, 8 to 365 days back",
-    BaselineMethod.MEDIAN_8_365_D: "median of {n} results, 8 to 365 days back",
-    BaselineMethod.LOWEST_7_D: "lowest of {n} results in 7 days",
-    BaselineMethod.LOWEST_48_H: "lowest of {n} results in 48 hours",
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "median of {n} outpatient result{s}, 8 to 365 days back",
+    BaselineMethod.MEDIAN_8_365_D: "median of {n} result{s}, 8 to 365 days back",
+    BaselineMethod.LOWEST_7_D: "lowest of {n} result{s} in 7 days",
+    BaselineMethod.LOWEST_48_H: "lowest of {n} result{s} in 48 hours",
     BaselineMethod.FIRST_OF_STAY: "first result of this stay",
     BaselineMethod.ESTIMATED_EGFR_75_MDRD: "assumed, not measured: eGFR 75 by MDRD",
     BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: "assumed, not measured: eGFR 75 by CKD-EPI 2021",
@@ -123,7 +123,7 @@ def _latest(facts: DetailFacts) -> Iterator[str]:
 
 
 def _baseline(kdigo: KdigoStaging, baseline: Baseline, facts: DetailFacts) -> str:
-    method = _METHOD[baseline.method].format(n=baseline.n)
+    method = _METHOD[baseline.method].format(n=baseline.n, s="" if baseline.n == 1 else "s")
     dated = f", {wording.day(baseline.at, facts.zone)}" if baseline.at is not None else ""
     ratio = f"; the latest is {kdigo.ratio:.1f} × this" if kdigo.ratio is not None else ""
     return f"- Baseline creatinine {wording.creatinine(baseline.creatinine_mg_dl)}: {method}{dated}{ratio}"
@@ -133,7 +133,9 @@ def _episode(episode: AkiEpisode, facts: DetailFacts) -> str:
     peak = f"peak stage {episode.peak_stage}, {wording.creatinine(episode.peak_creatinine_mg_dl)}"
     when = wording.day(episode.peak_at, facts.zone)
     onset = wording.day(episode.onset_at, facts.zone)
-    return f"- AKI episode since {onset}, {_STATE[episode.state]}: {peak} on {when}"
+    before = wording.creatinine(episode.reference_creatinine_mg_dl)
+    now = f"before it {before}, the latest is {episode.latest_ratio:.1f} × that"
+    return f"- AKI episode since {onset}, {_STATE[episode.state]}: {peak} on {when}; {now}"
 
 
 def _estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
@@ -149,7 +151,7 @@ def _estimate(title: str, estimate: Prediction, facts: DetailFacts) -> Iterator[
     frequency = wording.natural_frequency(estimate.probability)
     yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {wording.chart_text(estimate.outcome)}"
     category = wording.chart_text(estimate.category)
-    yield f"- Category {category}; this site shows a card from {wording.percent(estimate.threshold)} on"
+    yield f"- Category {category}; high begins at {wording.percent(estimate.threshold)} at this site"
     weighed = sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
     for part in weighed[:TOP_CONTRIBUTIONS]:
         direction = "Raises" if part.log_odds >= 0 else "Lowers"

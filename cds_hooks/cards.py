@@ -122,7 +122,7 @@ def _not_recovered_summary(episode: AkiEpisode, context: CardContext) -> str:
     onset = wording.day(episode.onset_at, context.facts.zone)
     return (
         f"For review: AKI of {onset} (peak stage {episode.peak_stage}) has not recovered; "
-        f"creatinine {episode.latest_ratio:.1f} × its baseline"
+        f"creatinine still {episode.latest_ratio:.1f} × its value before"
     )
 
 

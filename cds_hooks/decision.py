@@ -129,9 +129,9 @@ def _has_not_recovered(found: Assessment) -> bool:
 def _stage_indicator(found: Assessment, stage: int, policy: CardPolicy) -> Indicator:
     if stage == 3 and policy.critical_for_stage_3:
         return Indicator.CRITICAL
-    rising = found.kdigo is not None and found.kdigo.course == "rising"
+    calm = found.kdigo is not None and found.kdigo.course in {"stable", "falling"}  # unknown is not calm
     worsening = found.progression is not None and is_high(found.progression)
-    return Indicator.WARNING if stage >= 2 or rising or worsening else Indicator.INFO
+    return Indicator.WARNING if stage >= 2 or not calm or worsening else Indicator.INFO
 
 
 def _unless_outpatient(show: Show, setting: Setting, reason: str) -> Decision:

@@ -15,8 +15,6 @@ UMOL_PER_L_IN_MG_PER_DL = 88.42
 _SHOWN_UNIT = {
     "mm[Hg]": "mmHg",
     "[pH]": "",
-    "{INR}": "",
-    "{score}": "",
     "Cel": "°C",
     "10*3/uL": "×10³/µL",
     "a": "years",
@@ -50,7 +48,9 @@ def fit(text: str, limit: int = SUMMARY_LIMIT) -> str:
 
 
 def shown_unit(unit: str | None) -> str:
-    """The unit with a space before it, or nothing where the quantity has none."""
+    """The unit with a space before it, or nothing where the quantity has none ({score}, {ratio}, pH)."""
+    if unit and unit.startswith("{") and unit.endswith("}"):
+        return ""
     written = _SHOWN_UNIT.get(unit or "", chart_text(unit or ""))
     return f" {written}" if written else ""
 

@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from fhirclient.models.servicerequest import ServiceRequest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_hooks.card_detail import DetailFacts
 from cds_hooks.cards import Card, CardContext, build_card
 from cds_hooks.decision import CardKind, Indicator, Setting, Show, decide
+from cds_hooks.wording import fit, natural_frequency
 from model.analytes import Analyte
 from model.assessment import (
     AkiEpisode,
@@ -176,13 +177,12 @@ def test_a_summary_has_fewer_than_140_characters(length: int, cut: bool) -> None
     # A reason is itself capped, so the long ones come through plain text.
     assert len(summary) <= 139
     assert summary.endswith("…") or length - len(start) <= 120
-    from cds_hooks.wording import fit
-
     whole = "é" * length
     assert (fit(whole) != whole) is cut
     assert len(fit(whole)) == min(length, 139)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_a_reason_from_the_chart_never_breaks_the_summary(text: str) -> None:
     summary = shown(insufficient(Reason("x", text))).body["summary"]
@@ -272,6 +272,7 @@ def test_a_retried_call_gives_the_same_uuid_and_another_call_another() -> None:
     assert first.uuid != first.body["suggestions"][0]["uuid"]
 
 
+@settings(deadline=None)
 @given(
     probability=st.floats(0, 1),
     stage=st.sampled_from([None, 0, 1, 2, 3]),
@@ -320,15 +321,12 @@ PHRASES = {
 
 @pytest.mark.parametrize(("probability", "phrase"), PHRASES.items())
 def test_a_probability_is_said_as_people(probability: float, phrase: str) -> None:
-    from cds_hooks.wording import natural_frequency
-
     assert natural_frequency(probability) == phrase
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 0.95))
 def test_the_people_and_the_percentage_agree(probability: float) -> None:
-    from cds_hooks.wording import natural_frequency
-
     found = re.fullmatch(r"about (\d+) in (\d+)", natural_frequency(probability))
     assert found
     assert int(found[1]) / int(found[2]) == pytest.approx(probability, rel=0.2, abs=0.05)
