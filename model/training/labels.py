@@ -23,12 +23,13 @@ class Landmark:
     """One prediction time. `outcome` is None when unknown.
 
     `closeness` is the largest later creatinine of the horizon over the value that would have met the definition:
-    1 or more is the outcome itself, 0.97 a near miss.
+    1 or more is the outcome itself, 0.97 a near miss. `hours_to_event` is NaN when no event comes in the stay.
     """
 
     hour: float
     outcome: bool | None
     closeness: float = math.nan
+    hours_to_event: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def onset_landmarks(course: Series) -> list[Landmark]:
             course.hours[i],
             any(j >= first for j in later) if later else None,
             max((known.closeness[j] for j in later), default=math.nan),
+            course.hours[first] - course.hours[i] if first < len(known.stages) else math.nan,
         )
         for i in range(first)
         for later in [_later(course.hours, i)]

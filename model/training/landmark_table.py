@@ -26,6 +26,7 @@ class LandmarkTable:
     outcome: Floats
     closeness: Floats
     hour: Floats
+    hours_to_event: Floats
     age: Floats
     female: NDArray[np.bool_]
     patient: NDArray[np.str_]
@@ -77,6 +78,7 @@ def _as_arrays(rows: Sequence[tuple[list[float], Landmark, CohortStay]]) -> Land
         outcome=np.array([math.nan if m.outcome is None else float(m.outcome) for m in marks]),
         closeness=np.array([m.closeness for m in marks]),
         hour=np.array([m.hour for m in marks]),
+        hours_to_event=np.array([m.hours_to_event for m in marks]),
         age=np.array([s.timeline.age_years for s in stays], dtype=np.float64),
         female=np.array([s.timeline.sex is Sex.FEMALE for s in stays]),
         patient=np.array([f"{s.hospital}/{s.patient_id}" for s in stays]),

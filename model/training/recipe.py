@@ -110,11 +110,11 @@ Scorer = Callable[[Floats], Floats]
 
 
 def out_of_fold(table: LandmarkTable, fit: Callable[[LandmarkTable], Scorer]) -> Floats:
-    """Scores of every landmark by a fit that never saw its patient."""
+    """Scores of every landmark, of known outcome or not, by a fit that never saw its patient."""
     fold, scores = fold_of(table.patient), np.empty(len(table))
     for k in range(FOLDS):
         held = fold == k
-        scores[held] = fit(table.rows(~held))(table.values[held])
+        scores[held] = fit(table.rows(~held).evaluable())(table.values[held])
     return scores
 
 

@@ -10,7 +10,7 @@ MODERATE_SENSITIVITY = 0.8
 LEAST_FLAGGED = 200
 RULE = (
     "high: the lowest risk at which at most 2 of 3 flagged out-of-fold landmarks are false; "
-    "moderate: the risk that 80 % of out-of-fold landmarks before an event reach, or half of high if that is not lower"
+    "moderate: the risk that 80 % of out-of-fold landmarks before an event reach, or half of high if not lower"
 )
 
 
