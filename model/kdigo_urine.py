@@ -42,14 +42,11 @@ class _Charting:
         start = self.hours[index] - window_hours
         if start < self.hours[0] - TOLERANCE:
             return None
-        return (self.total_ml[index] - self._passed_by(start)) / window_hours
+        return (self.total_ml[index] - self._passed_by(max(start, self.hours[0]), index)) / window_hours
 
-    def _passed_by(self, hour: float) -> float:
-        right = bisect_right(self.hours, hour)
-        if right == 0:
-            return self.total_ml[0]
-        if right == len(self.hours):
-            return self.total_ml[-1]
+    def _passed_by(self, hour: float, index: int) -> float:
+        """The volume passed between the first entry and this hour, which lies before the entry at `index`."""
+        right = bisect_right(self.hours, hour, hi=index)
         left_hour, right_hour = self.hours[right - 1], self.hours[right]
         share = (hour - left_hour) / (right_hour - left_hour)
         return self.total_ml[right - 1] + share * (self.total_ml[right] - self.total_ml[right - 1])
