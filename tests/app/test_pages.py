@@ -2,7 +2,6 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,9 +100,9 @@ def reader() -> FakeReader:
     return FakeReader()
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> AppServices:
-    settings = Settings(development=True, state_dir=tmp_path)
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> AppServices:
+    settings = Settings(development=True, state_dir=tmp_path_factory.mktemp("state"))
     opened = open_services(settings, ehrs=ehrs_from(REGISTRY, development=True), clock=lambda: NOW)
     return replace(opened, model=FakeModel())
 
@@ -253,9 +252,9 @@ def test_page_of_an_ended_session_can_still_be_read_inside_the_ehrs_frame(client
 
 
 def test_each_look_at_a_patient_is_recorded(client: FlaskClient, services: AppServices) -> None:
-    client.get(launched(client, services))
-    viewed = [event for event in services.audit.events() if event["action"] == "chart-viewed"]
-    assert [(event["ehr_id"], event["patient_id"]) for event in viewed] == [("riverside", "p1")]
+    client.get(launched(client, services, patient="p-seen"))
+    seen = [event for event in services.audit.events() if event.get("patient_id") == "p-seen"]
+    assert [(event["action"], event["ehr_id"]) for event in seen] == [("chart-viewed", "riverside")]
 
 
 def test_compact_banner_still_names_patient_and_birth_date(client: FlaskClient, services: AppServices) -> None:
