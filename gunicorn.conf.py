@@ -2,13 +2,18 @@
 
 import os
 import shutil
+import sys
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251  before numpy-like libraries start their threads
 
-from app.settings import load_settings
+from app.configuration import ConfigurationError
+from app.ehrs import load_configuration
 
-settings = load_settings()
+try:
+    settings, _ = load_configuration()
+except ConfigurationError as error:
+    sys.exit("The configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in error.problems))
 
 metrics_dir = (settings.state_dir / "metrics").resolve()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)  # noqa: TID251  read when prometheus_client is imported

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.sessions import Clock
@@ -55,10 +55,10 @@ class AuditTrail:
         for _ in range(_ATTEMPTS):
             try:
                 self._append(event)
-            except (IntegrityError, OperationalError):
+            except IntegrityError:
                 continue  # another worker took this place in the chain: join behind it
             except SQLAlchemyError:
-                break
+                break  # the driver has waited its own busy timeout already
             return
         raise AuditFailed
 
