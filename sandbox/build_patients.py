@@ -26,7 +26,7 @@ def build(data: Path, out: Path) -> tuple[Counter[str], Counter[str], Counter[st
 
 
 def _mimic_charts(data: Path, dropped: Counter[str]) -> Iterator[Chart]:
-    source = mimic.read_mimic(data / "mimic-iv-demo-fhir", data / "mimic-iv-demo-meds")
+    source = mimic.read_mimic(data / "mimic-iv-demo-fhir", data / "mimic-iv-demo-meds", dropped)
     moments = choose_moments(mimic.course_of(patient) for patient in source.patients.values())
     taken: set[str] = set()
     for record, patient in source.patients.items():

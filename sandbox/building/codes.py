@@ -131,6 +131,15 @@ COMA_ITEMS = {
     "223900": Item("9270-0", "Glasgow coma score verbal", "{score}"),
     "223901": Item("9268-4", "Glasgow coma score motor", "{score}"),
 }
+CLINIC_ITEMS = frozenset({"Weight (Lbs)", "Height (Inches)", "Blood Pressure"})
+READ_ITEMS = CLINIC_ITEMS | {
+    SPECIMEN_ITEM,
+    *LAB_ITEMS,
+    *CHART_ITEMS,
+    *PRESSURE_PAIRS,
+    *PRESSURE_PAIRS.values(),
+    *COMA_ITEMS,
+}
 COMA_TOTAL = Item("9269-2", "Glasgow coma score total", "{score}")
 URINE = Item("9187-6", "Urine output", "mL")
 WEIGHT_LB = Item("29463-7", "Body weight", "[lb_av]")

@@ -52,7 +52,7 @@ class Mimic:
     wards: dict[str, str]
 
 
-def read_mimic(folder: Path, events_folder: Path) -> Mimic:
+def read_mimic(folder: Path, events_folder: Path, dropped: Counter[str]) -> Mimic:
     """Read both forms of the MIMIC-IV demo: `folder` holds the FHIR ndjson, `events_folder` the MEDS parquet."""
     ids: dict[str, str] = {}
     patients: dict[str, Source] = {}
@@ -63,7 +63,7 @@ def read_mimic(folder: Path, events_folder: Path) -> Mimic:
     for name, file in _FILES.items():
         for resource in read_ndjson(folder / f"Mimic{file}.ndjson.gz"):
             patients[ids[resource["subject"]["reference"].rpartition("/")[2]]].files[name].append(resource)
-    for record, events in read_events(events_folder).items():
+    for record, events in read_events(events_folder, codes.READ_ITEMS, dropped).items():
         patients[record].events = events
     return Mimic(
         patients=dict(sorted(patients.items())),

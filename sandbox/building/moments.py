@@ -1,14 +1,14 @@
 """Chooses the demo moment: one instant inside a stay at which the chart is opened, and what it then shows.
 
 The rule, in words, is in sandbox/patients/README.md. Every creatinine result of a stay is a candidate; its
-category follows from KDIGO's creatinine criterion read with two references (lowest of the 7 days before, median
-of 8-365 days before), and a candidate counts only where both, when both exist, give the same stage. Later results
-decide only between "AKI within 48 h" and "no AKI". Categories with few candidates choose first.
+category follows from KDIGO's creatinine criterion read with three references (lowest of the 7 days before, median
+of 8-365 days before, the same of results outside stays); it counts only where those that exist give the same
+stage. Later results decide only between "AKI within 48 h" and "no AKI". Rare categories choose first.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
@@ -91,15 +91,20 @@ def stage_against(value: float, reference: float, rise_in_48_h: float) -> int:
     return 2 if ratio >= 2.0 - _EPSILON else 1
 
 
-def stages(series: Sequence[tuple[float, float]], index: int) -> tuple[int, ...]:
-    """The stage at one result against each reference that exists: lowest of 7 days, median of 8-365 days."""
-    at, value = series[index]
-    earlier = series[:index]
+def stages(course: Course, index: int) -> tuple[int, ...]:
+    """The stage at one result against each reference that exists.
+
+    References: lowest of 7 days, median of 8-365 days, and the same median of results outside hospital stays.
+    """
+    at, value = course.creatinine[index]
+    earlier = course.creatinine[:index]
     week = [v for t, v in earlier if at - t <= 7 * DAY]
-    year = [v for t, v in earlier if 8 * DAY <= at - t <= 365 * DAY]
+    year = [(t, v) for t, v in earlier if 8 * DAY <= at - t <= 365 * DAY]
+    outside = [v for t, v in year if not any(stay.start - DAY <= t <= stay.end for stay in course.stays)]
     two_days = [v for t, v in earlier if at - t <= 48 * HOUR]
     rise = value - min(two_days) if two_days else 0.0
-    references = ([min(week)] if week else []) + ([median(year)] if year else [])
+    references = [min(week)] if week else []
+    references += [median(values) for values in ([v for _, v in year], outside) if values]
     return tuple(stage_against(value, reference, rise) for reference in references)
 
 
@@ -123,8 +128,9 @@ def choose_moments(courses: Iterable[Course]) -> dict[str, Moment]:
 
 
 def _leftover(course: Course, candidates: list[_Candidate], chosen: Iterable[Moment]) -> Moment:
-    """A patient no category asked for goes where fewest are; one without candidates shows too little data."""
+    """A patient no category asked for goes where fewest are; if references never agree, the lower stage counts."""
     filled = Counter(moment.category for moment in chosen)
+    candidates = candidates or _candidates(course, agreeing=False)
     open_to = sorted({c.category for c in candidates} - {Category.TOO_LITTLE}, key=lambda c: (filled[c], c))
     if open_to:
         return _moment(course, _best(candidates, open_to[0]))
@@ -146,11 +152,11 @@ def _moment(course: Course, candidate: _Candidate) -> Moment:
     return Moment(float(round(min(at, latest))), candidate.stay.number, candidate.category)
 
 
-def _candidates(course: Course) -> list[_Candidate]:
+def _candidates(course: Course, *, agreeing: bool = True) -> list[_Candidate]:
     found = []
     for index in range(len(course.creatinine)):
         stay = _stay_at(course, index)
-        category = _category(course, index, stay) if stay else None
+        category = _category(course, index, stay, agreeing) if stay else None
         if stay and category:
             found.append(_Candidate(index, category, stay, _merit(course, index, stay, category)))
     first = _first_hours(course)
@@ -165,17 +171,17 @@ def _stay_at(course: Course, index: int) -> Stay | None:
     return next((s for s in course.stays if s.start - 6 * HOUR <= at and at + TURNAROUND + 600 < s.end), None)
 
 
-def _category(course: Course, index: int, stay: Stay) -> Category | None:
+def _category(course: Course, index: int, stay: Stay, agreeing: bool) -> Category | None:
     at = course.creatinine[index][0]
     known = at + TURNAROUND
     if any(start <= known and end >= known - DAY for start, end in course.dialysis):
         return Category.DIALYSIS
     if any(start <= stay.end and end >= at - 90 * DAY for start, end in course.dialysis):
         return None  # neither a clean course nor on dialysis
-    now = stages(course.creatinine, index)
-    if not now or len(set(now)) > 1:
+    now = stages(course, index)
+    if not now or (agreeing and len(set(now)) > 1):
         return None
-    return _category_of_stage(course, index, now[0])
+    return _category_of_stage(course, index, min(now))
 
 
 def _category_of_stage(course: Course, index: int, stage: int) -> Category | None:
@@ -183,7 +189,7 @@ def _category_of_stage(course: Course, index: int, stage: int) -> Category | Non
         return Category.RECOVERING
     if stage:
         return (Category.STAGE_1, Category.STAGE_2, Category.STAGE_3)[stage - 1]
-    if any(max(stages(course.creatinine, i), default=0) for i in _window(course, index, -7 * DAY, 0)):
+    if any(max(stages(course, i), default=0) for i in _window(course, index, -7 * DAY, 0)):
         return None  # AKI of the last week, now below every threshold without a clear fall
     later = _window(course, index, 0, 48 * HOUR)
     if not later:
@@ -192,7 +198,7 @@ def _category_of_stage(course: Course, index: int, stage: int) -> Category | Non
 
 
 def _agreed(course: Course, index: int) -> bool:
-    found = stages(course.creatinine, index)
+    found = stages(course, index)
     return bool(found) and min(found) >= 1
 
 
@@ -203,7 +209,7 @@ def _recovering(course: Course, index: int, stage: int) -> bool:
         return False
     peak = max(week, key=lambda i: course.creatinine[i][1])
     value, before = course.creatinine[index][1], course.creatinine[index - 1][1]
-    peak_stage = max(stages(course.creatinine, peak), default=0)
+    peak_stage = max(stages(course, peak), default=0)
     fallen = value <= course.creatinine[peak][1] * 0.7 and value <= before
     return peak_stage >= max(2, stage + 1) and fallen
 
