@@ -21,9 +21,21 @@ from model.snapshot import PatientSnapshot
 from patient_context.reader import FhirAccess, read
 
 ReadChart = Callable[..., PatientSnapshot]
+ReadCard = Callable[[], Any]
 
 
-def pages_blueprint(services: AppServices, *, read_chart: ReadChart = read) -> Blueprint:
+@cache
+def bundled_card() -> Any:
+    """`model/card.json`, written with the model: one source for page, JSON and Markdown (REG-28)."""
+    try:
+        return json.loads(files("model").joinpath("card.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise NotFound from missing
+
+
+def pages_blueprint(
+    services: AppServices, *, read_chart: ReadChart = read, read_card: ReadCard = bundled_card
+) -> Blueprint:
     """`/`, `/p/<launch>/` and `/model`, with their templates and static files."""
     pages = Blueprint("pages", "app", static_folder="static", static_url_path="/static")
     pages.jinja_loader = ChoiceLoader([PackageLoader("app"), PackageLoader("nhsuk_frontend_jinja")])
@@ -52,7 +64,7 @@ def pages_blueprint(services: AppServices, *, read_chart: ReadChart = read) -> B
     @pages.get("/model")
     def model_card() -> Response | str:
         """The model's card, as a page or as JSON."""
-        card = _card()
+        card = read_card()
         if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
             return jsonify(card)
         return render_template("model.html", card=card)
@@ -109,12 +121,3 @@ def _launch_link(config: EhrConfig) -> Mapping[str, str]:
         "iss": config.launch.iss,
         "href": url_for("launch.launch_standalone", ehr=config.id),
     }
-
-
-@cache
-def _card() -> Any:
-    """`model/card.json`, written with the model: one source for page, JSON and Markdown (REG-28)."""
-    try:
-        return json.loads(files("model").joinpath("card.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as missing:
-        raise NotFound from missing

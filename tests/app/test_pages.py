@@ -33,6 +33,11 @@ REGISTRY = {
         }
     ]
 }
+CARD = {
+    "id": "aki-onset-48h",
+    "not_for": ["children", "maintenance dialysis"],
+    "performance": [{"test": "hospital B", "auroc": 0.8123, "interval": [0.8, 0.83]}],
+}
 RISING = snapshot(creatinine(100, 0.9), creatinine(46, 1.0), creatinine(22, 1.5), creatinine(3, 1.9))
 STEADY = snapshot(creatinine(100, 0.9), creatinine(46, 0.92), creatinine(3, 0.9))
 
@@ -112,7 +117,7 @@ def app(services: AppServices, reader: FakeReader) -> Flask:
     app = Flask("app", static_folder=None)
     register_error_pages(app)
     add_security_headers(app, services.ehrs, is_https=True)
-    app.register_blueprint(pages_blueprint(services, read_chart=reader))
+    app.register_blueprint(pages_blueprint(services, read_chart=reader, read_card=lambda: CARD))
     app.add_url_rule("/launch/standalone", "launch.launch_standalone", lambda: "")
     return app
 
@@ -276,3 +281,14 @@ def test_stylesheet_script_and_icon_are_served_from_here_and_small(client: Flask
             assert answer.status_code == 200
             assert len(answer.data) < limit
             assert b"http://" not in answer.data.replace(b"http://www.w3.org/2000/svg", b"")
+
+
+def test_model_card_is_a_page_for_people(client: FlaskClient) -> None:
+    page = Page(client.get("/model", headers={"Accept": "text/html"}).text)
+    for words in ("Not for", "maintenance dialysis", "hospital B", "0.8123", "0.8 to 0.83"):
+        assert words in page.text
+    assert page.forbidden == []
+
+
+def test_model_card_is_json_for_programs(client: FlaskClient) -> None:
+    assert client.get("/model", headers={"Accept": "application/json"}).get_json() == CARD
