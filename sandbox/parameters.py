@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from sandbox.errors import RequestRefused
@@ -47,6 +48,7 @@ def unescaped(text: str) -> str:
     return re.sub(r"\\([,|$\\])", r"\1", text)
 
 
+@lru_cache(maxsize=65_536)
 def read_span(text: str, zone: tzinfo) -> tuple[str, Span]:
     """The prefix (default `eq`) and the time a date parameter covers; without offset it is in `zone`."""
     match = _DATE.fullmatch(text.replace(" ", "+"))  # a "+" that was not percent-encoded arrives as a space

@@ -24,7 +24,7 @@ Resource = dict[str, Any]
 BUNDLED_PATIENTS = Path(__file__).parent / "patients"
 _KEPT_UNPACKED = 16
 # Stored times are always written this way (see building/writing.py), so no other text can match.
-_STORED_TIME = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z"|"(\d{4}-\d\d-\d\d)"')
+_STORED_TIME = re.compile(rb'"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +158,25 @@ class PatientStore:
 
     def _unpack(self, entry: _Entry) -> dict[str, list[Resource]]:
         lines = gzip.decompress(self._data[entry.offset : entry.offset + entry.length])
-        shifted = _STORED_TIME.sub(self._replaced, lines)
+        shifted: dict[bytes, bytes] = {}  # most times occur many times over
+
+        def replaced(match: re.Match[bytes]) -> bytes:
+            stored = match[0]
+            if stored not in shifted:
+                shifted[stored] = self._shifted(stored.strip(b'"').decode())
+            return shifted[stored]
+
         by_type: dict[str, list[Resource]] = {}
-        for line in shifted.splitlines():
+        for line in _STORED_TIME.sub(replaced, lines).splitlines():
             resource = json.loads(line)
             resource["meta"] = {"versionId": "1", "lastUpdated": self._last_updated(resource)}
             by_type.setdefault(resource["resourceType"], []).append(resource)
         return by_type
 
-    def _replaced(self, match: re.Match[bytes]) -> bytes:
-        if match[1] is not None:
-            return f'"{self._time(match[1].decode()).isoformat()}"'.encode()
-        day = date.fromisoformat(match[2].decode()) + self._days
-        return f'"{day.isoformat()}"'.encode()
+    def _shifted(self, stored: str) -> bytes:
+        if stored.endswith("Z"):
+            return f'"{self._time(stored.removesuffix("Z")).isoformat()}"'.encode()
+        return f'"{(date.fromisoformat(stored) + self._days).isoformat()}"'.encode()
 
     def _time(self, stored: str) -> datetime:
         shifted = datetime.fromisoformat(stored + "+00:00") + self._shift
