@@ -200,11 +200,24 @@ def _cards_of(answer: Answer) -> tuple[tuple[Card, ...], str | None]:
     if answer.error:
         return (), answer.error
     if answer.status != requests.codes.ok:
-        return (), f"the service answered {answer.status}"
+        words = _outcome_text(answer.body)
+        return (), f"the service answered {answer.status}" + (f" ({words})" if words else "")
     try:
         return read_cards(answer.body), None
     except ValueError as error:
         return (), str(error)
+
+
+def _outcome_text(body: Any) -> str:
+    """What an OperationOutcome says, shortened; empty for anything else."""
+    issues = body.get("issue") if isinstance(body, dict) else None
+    for issue in issues if isinstance(issues, list) else ():
+        details = issue.get("details") if isinstance(issue, dict) else None
+        text = details.get("text") if isinstance(details, dict) else None
+        text = text or (issue.get("diagnostics") if isinstance(issue, dict) else None)
+        if isinstance(text, str):
+            return text[:200].rstrip(".")
+    return ""
 
 
 def _read_capped(response: requests.Response) -> bytes:

@@ -4,8 +4,11 @@ import base64
 import hashlib
 import json
 import secrets
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -177,10 +180,16 @@ def s256(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
+@cache
+def _kept_keys() -> tempfile.TemporaryDirectory[str]:
+    """Making an RSA key is slow; every EHR of a test run may share one."""
+    return tempfile.TemporaryDirectory()
+
+
 def new_smart_app(client_id: str = "aki-sentinel-public", **settings: Any) -> SmartApp:
     """A fresh EHR with a clock and keys of its own, and an app registered with it."""
     clock, keys = Clock(), AppKeys()
-    values = {"basic_client_secret": SecretStr(BASIC_SECRET)} | settings
+    values = {"basic_client_secret": SecretStr(BASIC_SECRET), "state_dir": Path(_kept_keys().name)} | settings
     ehr = create_sandbox(SandboxSettings(**values), clock=clock, fetch=keys.fetch)
     ehr.config["TESTING"] = True
     return SmartApp(ehr, clock, keys, client_id)

@@ -231,7 +231,9 @@ def test_a_broken_form_creates_nothing(ehr, creates):
     ("answer", "words"),
     [
         ((200, {"cards": []}), "No cards"),
-        ((412, {"resourceType": "OperationOutcome"}), "answered 412"),
+        ((412, {"resourceType": "OperationOutcome"}), "answered 412."),
+        ((412, {"issue": [{"diagnostics": "No creatinine."}]}), "answered 412 (No creatinine)"),
+        ((412, {"issue": [7, {"details": {"text": "<b>Nothing"}}]}), "answered 412 (&lt;b&gt;Nothing)"),
         ((500, "<html>oops</html>"), "without readable JSON"),
         ((401, ""), "answered 401"),
         ((200, {"cartes": []}), "no list of cards"),
