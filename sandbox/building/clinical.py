@@ -1,5 +1,6 @@
 """Diagnoses of earlier stays and procedures, with the code systems' own URIs."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,9 @@ Resource = dict[str, Any]
 ICD_9 = "http://hl7.org/fhir/sid/icd-9-cm"
 ICD_10 = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD_10_PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
+
+
+_TOLD_LATER = re.compile("consecutive hours", re.IGNORECASE)
 
 
 def _codes(text: str) -> tuple[str, ...]:
@@ -77,11 +81,15 @@ def procedure(source: Resource, encounters: Encounters, shift: Shift, dropped: C
     if bedside and coding["code"] not in codes.PROCEDURE_ITEMS:
         dropped["bedside procedure not shown (lines, cultures, calls)"] += 1
         return
+    stay = source["encounter"]["reference"]
+    if _TOLD_LATER.search(coding.get("display", "")) and encounters.is_current(stay):
+        dropped["procedure of the current stay whose name tells how long it went on"] += 1
+        return
     when = _bedside_time(source, shift) if bedside else _coded_time(source, shift)
     if when is None:
         dropped["procedure later than the moment"] += 1
         return
-    encounter = encounters.reference(source["encounter"]["reference"])
+    encounter = encounters.reference(stay)
     built: Resource = {
         "resourceType": "Procedure",
         "status": "in-progress" if bedside and "end" not in when["performedPeriod"] else "completed",

@@ -57,7 +57,9 @@ def worth_showing(name: str | None) -> bool:
 
 def dose(quantity: Resource) -> Resource:
     """The dose as charted. Its unit is the source's own spelling, so no unit system is claimed."""
-    return {key: quantity[key] for key in ("value", "unit") if key in quantity}
+    number = float(f"{quantity['value']:.5g}")  # the source computes doses from rates: 49.99999873689376
+    shown = {"value": int(number) if number == int(number) else number}
+    return {**shown, "unit": quantity["unit"]} if quantity.get("unit") else shown
 
 
 def route(source: Resource | None) -> Resource | None:

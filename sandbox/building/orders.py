@@ -149,7 +149,7 @@ def _administration(
     if order:
         built["request"] = {"reference": f"MedicationRequest/{order[0]}"}
     amount = source.get("dosage", {}).get("dose", {})
-    if "value" in amount and built["status"] != "not-done":
+    if "value" in amount and built["status"] == "completed":  # a running infusion's total is not known yet
         built["dosage"] = {"dose": dose(amount)}
     return built
 

@@ -108,6 +108,27 @@ def test_no_diagnosis_of_a_stay_that_is_still_open() -> None:
     assert not coded & running
 
 
+def test_no_procedure_of_an_open_stay_tells_how_long_it_will_last() -> None:
+    running = {
+        f"Encounter/{r['id']}" for r in RESOURCES if r["resourceType"] == "Encounter" and "end" not in r["period"]
+    }
+    told = [
+        r["code"]["text"]
+        for r in RESOURCES
+        if r["resourceType"] == "Procedure" and r.get("encounter", {}).get("reference") in running
+    ]
+    assert told
+    assert not [text for text in told if "consecutive hours" in text.lower()]
+
+
+def test_running_infusions_have_no_total_dose() -> None:
+    running = [
+        r for r in RESOURCES if r["resourceType"] == "MedicationAdministration" and r["status"] == "in-progress"
+    ]
+    assert running
+    assert all("dosage" not in r and "end" not in r["effectivePeriod"] for r in running)
+
+
 def test_nobody_is_dead_and_nobody_is_called_by_a_number() -> None:
     for resource in RESOURCES:
         if resource["resourceType"] == "Patient":
