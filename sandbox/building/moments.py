@@ -100,11 +100,17 @@ def stages(course: Course, index: int) -> tuple[int, ...]:
     earlier = course.creatinine[:index]
     week = [v for t, v in earlier if at - t <= 7 * DAY]
     year = [(t, v) for t, v in earlier if 8 * DAY <= at - t <= 365 * DAY]
-    outside = [v for t, v in year if not any(stay.start - DAY <= t <= stay.end for stay in course.stays)]
+    outside = [
+        [v for t, v in year if not any(stay.start - before <= t <= stay.end for stay in course.stays)]
+        for before in (
+            0.0,
+            DAY,
+        )  # bloods just before admission: in or out is a matter of opinion, so both must agree
+    ]
     two_days = [v for t, v in earlier if at - t <= 48 * HOUR]
     rise = value - min(two_days) if two_days else 0.0
     references = [min(week)] if week else []
-    references += [median(values) for values in ([v for _, v in year], outside) if values]
+    references += [median(values) for values in ([v for _, v in year], *outside) if values]
     return tuple(stage_against(value, reference, rise) for reference in references)
 
 

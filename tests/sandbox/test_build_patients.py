@@ -240,7 +240,7 @@ def test_the_moment_comes_after_the_result_and_before_the_next() -> None:
 
 def test_references_are_the_lowest_week_and_the_median_year() -> None:
     values = [(-100.0 * 24, 1.0), (-50.0 * 24, 3.0), (-30.0 * 24, 1.0), (10.0, 0.6), (20.0, 1.2)]
-    assert stages(course(values), 4) == (2, 1, 1)
+    assert stages(course(values), 4) == (2, 1, 1, 1)
 
 
 def test_a_shift_refuses_what_lies_after_the_moment() -> None:
