@@ -20,15 +20,14 @@ FROM python:3.11-slim-bookworm
 ENV PATH=/opt/aki/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-    AKI_STATE_DIR=/var/lib/aki AKI_EHRS_FILE=/etc/aki/ehrs.toml
+    AKI_STATE_DIR=/var/lib/aki AKI_EHRS_FILE=/etc/aki/ehrs.toml AKI_BIND=0.0.0.0:8080
 RUN useradd --system --uid 10001 --home-dir /var/lib/aki --create-home aki
 COPY --from=build /opt/aki /opt/aki
 COPY gunicorn.conf.py /etc/aki/gunicorn.conf.py
-COPY ehrs.toml /etc/aki/ehrs.toml
 USER 10001
 WORKDIR /var/lib/aki
 VOLUME /var/lib/aki
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
-CMD ["gunicorn", "--config", "/etc/aki/gunicorn.conf.py", "app.factory:create_app()"]
+CMD ["gunicorn", "--config", "/etc/aki/gunicorn.conf.py"]

@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 EHR_PORT ?= 9090
 APP_PORT ?= 8080
-EHR_PROFILE ?= standard
 
 # uv is used when present and bootstrapped into the environment by pip when not.
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
@@ -65,6 +64,9 @@ bench: $(VENV)/.all  ## Measure speed
 
 coverage: $(VENV)/.all  ## Run every test with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing $(PYTEST_ARGS)
+
+screenshots: $(VENV)/.all  ## Take the pictures of the documents anew
+	$(BIN)/python -m tests.e2e.screenshots --out docs/img
 
 clean:  ## Remove the environment, caches and the demo's state
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis .benchmarks

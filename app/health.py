@@ -30,9 +30,11 @@ def health_blueprint(services: AppServices) -> Blueprint:
 
     @blueprint.get("/ready")
     def ready() -> Response:
-        problems = _problems(services)
-        response = jsonify(status="not ready" if problems else "ready", problems=problems)
-        response.status_code = 503 if problems else 200
+        blocking = _problems(_blocking_checks(services))
+        degrading = _problems(_degrading_checks(services))
+        status = "not ready" if blocking else "degraded" if degrading else "ready"
+        response = jsonify(status=status, problems=[*blocking, *degrading])
+        response.status_code = 503 if blocking else 200
         return response
 
     @blueprint.get("/metrics")
@@ -78,13 +80,24 @@ def _model_id(services: AppServices) -> str | None:
     return None if isinstance(services.model, ModelError) else services.model.identity.id
 
 
-def _problems(services: AppServices) -> list[dict[str, str]]:
-    checks: dict[str, Callable[[], str | None]] = {
+Check = Callable[[], str | None]
+
+
+def _blocking_checks(services: AppServices) -> dict[str, Check]:
+    """Without these no launch and no hook can be answered."""
+    return {
         "database": lambda: None if is_current(services.engine) else "the schema is not current: aki db upgrade",
-        "model": lambda: "refused: risk is withheld" if isinstance(services.model, ModelError) else None,
         "signing-key": lambda: None if services.client_keys else "no key to sign with",
         "registry": lambda: None if len(services.ehrs) else "no EHR is registered (ehrs.toml)",
     }
+
+
+def _degrading_checks(services: AppServices) -> dict[str, Check]:
+    """Without a model staging still works, and every answer says why it holds no risk: keep the traffic."""
+    return {"model": lambda: "refused: risk is withheld" if isinstance(services.model, ModelError) else None}
+
+
+def _problems(checks: dict[str, Check]) -> list[dict[str, str]]:
     found = []
     for part, check in checks.items():
         try:

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     """Certificates to trust instead of the public ones, for EHRs behind a hospital's own authority."""
     read_deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     """For reading one patient's whole chart, all pages."""
-    cds_budget_seconds: Annotated[float, Field(gt=0, le=30)] = 4.0
+    cds_budget_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
     """For answering one CDS Hooks call, fetching included."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -7,11 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
+
 ROOT = Path(__file__).resolve().parent.parent
 TRACKED = subprocess.run(
     ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
 ).stdout.splitlines()
-TEXT_ENDINGS = {".py", ".md", ".toml", ".html", ".css", ".js", ".json", ".yaml", ".yml", ".txt", ".ini", ".cfg", ""}
+TEXT_ENDINGS = {
+    ".py",
+    ".md",
+    ".toml",
+    ".html",
+    ".css",
+    ".js",
+    ".json",
+    ".yaml",
+    ".yml",
+    ".txt",
+    ".ini",
+    ".cfg",
+    "",
+}
 
 
 def _texts() -> list[tuple[str, str]]:
@@ -35,7 +51,9 @@ def test_the_where_do_i_change_table_names_places_that_exist(change: str, place:
     path, _, word = place.partition("::")
     assert (ROOT / path).exists(), f"{change}: {path} does not exist"
     if word:
-        assert re.search(rf"\b{re.escape(word)}\b", (ROOT / path).read_text(encoding="utf-8")), f"{word} not in {path}"
+        assert re.search(rf"\b{re.escape(word)}\b", (ROOT / path).read_text(encoding="utf-8")), (
+            f"{word} not in {path}"
+        )
 
 
 def test_every_local_link_in_the_documents_leads_somewhere() -> None:
@@ -77,3 +95,10 @@ def test_no_private_key_or_database_is_tracked() -> None:
 def test_the_repository_stays_small_enough_to_clone_in_a_moment() -> None:
     total_bytes = sum((ROOT / p).stat().st_size for p in TRACKED if (ROOT / p).is_file())
     assert total_bytes < 30_000_000
+
+
+def test_every_setting_is_explained_to_the_operator_and_no_other() -> None:
+    explained = set(
+        re.findall(r"^\| `(AKI_[A-Z_]+)`", (ROOT / "docs/operations.md").read_text(), flags=re.MULTILINE)
+    )
+    assert explained == {f"AKI_{name.upper()}" for name in Settings.model_fields}

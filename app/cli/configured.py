@@ -2,23 +2,19 @@
 
 from app.cli.problems import Problem
 from app.configuration import ConfigurationError
-from app.ehrs import Ehrs, load_ehrs
-from app.settings import Settings, load_settings
+from app.ehrs import Ehrs, load_configuration
+from app.settings import Settings
 
 
 def configured() -> tuple[Settings, Ehrs]:
     """Settings and registered EHRs. Raises Problem with the list of what is wrong."""
     try:
-        settings = load_settings()
+        return load_configuration()
     except ConfigurationError as error:
         raise Problem(
-            problem_list(error.problems), "Set the variables named above (docs/operations.md)."
-        ) from None
-    try:
-        return settings, load_ehrs(settings.ehrs_file, development=settings.development)
-    except ConfigurationError as error:
-        raise Problem(
-            problem_list(error.problems), f"Mend {settings.ehrs_file}, then run: aki check-config"
+            problem_list(error.problems),
+            "Set the variables and mend the registry's entries named above (docs/operations.md), "
+            "then run: aki check-config",
         ) from None
 
 

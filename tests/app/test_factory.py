@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.errors import PUBLIC_ERRORS, public_error
 from app.factory import create_app
 from app.services import AppServices, open_services
 from launch.errors import LaunchError
+from model.artifact import ModelRefused
 from patient_context.errors import PatientContextError
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 
@@ -52,6 +54,15 @@ def test_health_and_readiness_say_what_is_wrong(application: Flask, services: Ap
     ready = client.get("/ready")
     assert ready.status_code == 503
     assert "database" in {problem["part"] for problem in ready.json["problems"]}
+
+
+def test_a_refused_model_degrades_readiness_but_keeps_the_traffic_that_staging_serves(
+    services: AppServices,
+) -> None:
+    without_model = create_app(services=replace(services, model=ModelRefused("tampered", "digest differs")))
+    ready = without_model.test_client().get("/ready")
+    assert (ready.status_code, ready.json["status"]) == (200, "degraded")
+    assert [problem["part"] for problem in ready.json["problems"]] == ["model"]
 
 
 def test_metrics_count_by_endpoint_name_and_never_by_path(application: Flask) -> None:
