@@ -13,6 +13,7 @@ STAGE_RATIOS = ((1, 1.5), (2, 2.0), (3, 3.0))
 #: Beyond the window of the absolute criterion the course between two tests is unknown: dotted.
 GAP = timedelta(hours=48)
 _LABEL_HEIGHT = 15.0
+_LABEL_WIDTH = 34.0  # four digits and a point
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +189,22 @@ def _value_labels(
     last = len(dots) - 1
     peak = max(range(len(dots)), key=lambda n: points[n].value)
     chosen = [last] if abs(dots[peak].x - dots[last].x) < 48 else [peak, last]
-    return [_value_label(points[n], dots[n], plot, falls=n > 0 and dots[n].y > dots[n - 1].y + 2) for n in chosen]
+    return [_value_label(points[n], dots[n], dots, plot) for n in chosen]
 
 
-def _value_label(point: CoursePoint, dot: Dot, plot: tuple[float, float, float, float], *, falls: bool) -> Label:
-    """Beside its dot on the side the line does not come from, inside the plot."""
+def _value_label(
+    point: CoursePoint, dot: Dot, dots: Sequence[Dot], plot: tuple[float, float, float, float]
+) -> Label:
+    """Above or below its dot, inside the plot, where it covers the fewest other dots."""
     left, top, right, bottom = plot
     sign = {"below": "<", "above": ">"}.get(point.shape, "")
     anchor = "end" if dot.x > right - 30 else "start" if dot.x < left + 30 else "middle"
-    above, below = dot.y - 13, dot.y + 17
-    height = below if (falls and below < bottom - 8) or above < top + 8 else above
-    return Label(min(max(dot.x, left + 2), right - 2), height, f"{sign}{point.value:.2f}", "value", anchor)
+    x = min(max(dot.x, left + 2), right - 2)
+    first = x - {"end": _LABEL_WIDTH, "start": 0, "middle": _LABEL_WIDTH / 2}[anchor]
+
+    def covered(height: float) -> int:
+        near = (d for d in dots if first - 6 <= d.x <= first + _LABEL_WIDTH + 6)
+        return sum(abs(d.y - height) < _LABEL_HEIGHT for d in near)
+
+    inside = [h for h in (dot.y - 13, dot.y + 17, dot.y - 26, dot.y + 30) if top + 8 <= h <= bottom - 8]
+    return Label(x, min(inside, key=covered, default=dot.y), f"{sign}{point.value:.2f}", "value", anchor)
