@@ -1,4 +1,4 @@
-"""The feature function: the same from a chart and from a cohort table, blind to the future and to being measured."""
+"""The feature function: the same from chart and table, blind to the future and to being measured."""
 
 import math
 import random
@@ -166,4 +166,4 @@ def test_no_feature_tells_how_often_or_when_something_was_measured() -> None:
 def test_every_feature_has_a_unique_id_a_concept_and_clinical_words() -> None:
     assert len({feature.id for feature in FEATURES}) == len(FEATURES)
     assert {feature.concept for feature in FEATURES} == set(CONCEPTS)
-    assert all((feature.label and feature.label[0].isupper()) or feature.label[0] == "e" for feature in FEATURES)
+    assert all(f.label[0].isupper() or f.label.startswith("eGFR") for f in FEATURES)

@@ -1,0 +1,56 @@
+"""`aki model`: says whether the model is whole, refuses a broken one, explains what is missing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli import model as cli
+from model.artifact import load_bundled_model
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    found = CliRunner().invoke(cli.model_group, arguments)
+    return found.exit_code, found.output
+
+
+def test_verify_names_the_bundled_model_and_its_hash() -> None:
+    code, output = run("verify", "--json")
+    assert code == 0
+    assert json.loads(output)["sha256"] == load_bundled_model().identity.sha256
+    assert "is whole" in run("verify")[1]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_verify_ends_with_1_and_the_reason_when_the_model_is_refused(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    folder = shutil.copytree(cli.BUNDLED, tmp_path / "copy")
+    (folder / "golden.json").write_text("{}")
+    code, output = run("verify", str(folder), *arguments)
+    assert code == 1
+    assert "tampered" in output
+
+
+def test_train_without_the_cohort_in_the_folder_says_which_file_it_looked_for(tmp_path: Path) -> None:
+    code, output = run("train", "--data", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert code == 1
+    assert "hospital_A.parquet" in output
+
+
+def test_without_the_training_group_the_way_to_get_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named 'numpy' (needed by {name})", name="numpy")
+
+    monkeypatch.setattr(cli, "import_module", absent)
+    code, output = run("train", "--data", str(tmp_path))
+    assert code == 1
+    assert "make install" in output
+
+
+def test_a_missing_folder_is_a_usage_error() -> None:
+    assert run("train", "--data", "nowhere")[0] == 2
