@@ -7,6 +7,7 @@ size: a value no patient can have is refused for checking, never repaired.
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -14,7 +15,7 @@ from model.analytes import CANONICAL_UNIT, Analyte
 from model.errors import ImplausibleValue, UnitConflictsWithCode, UnitNotUnderstood, ValueNotUsable
 from model.unit_tables import PLAUSIBLE, SPELLINGS, UCUM_ROWS, UREA_ROWS, Conversion, QuantityKind, Rows
 
-__all__ = ["QuantityKind", "ReportedAs", "conversion_for", "to_canonical"]
+__all__ = ["QuantityKind", "ReportedAs", "Scale", "conversion_for", "scale_for", "to_canonical"]
 
 
 class ReportedAs(StrEnum):
@@ -61,6 +62,67 @@ def conversion_for(
     return _TEXT_TABLES.get(key, _EMPTY).get(_folded(unit))
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One analyte in one unit: how a number becomes canonical, and what is plausible. Never changes: keep it."""
+
+    analyte: Analyte
+    multiplier: float
+    divisor: float
+    offset: float
+    low: float
+    high: float
+
+    def to_canonical(self, value: float) -> float:
+        """The value in `CANONICAL_UNIT[analyte]`. Raises ValueNotUsable or ImplausibleValue."""
+        # The window refuses NaN and infinity too, so the usual value passes with one comparison.
+        if value is not True and value is not False:
+            try:
+                canonical = value * self.multiplier / self.divisor + self.offset
+            except (TypeError, OverflowError):  # no number, or an integer too large for a float
+                raise _not_finite(self.analyte) from None
+            if self.low <= canonical <= self.high:
+                return canonical
+        raise self._refusal(value)
+
+    def _refusal(self, value: float) -> ValueNotUsable | ImplausibleValue:
+        if isinstance(value, bool) or not math.isfinite(value):
+            return _not_finite(self.analyte)
+        if value <= 0:
+            return ValueNotUsable(self.analyte, "The value is zero or negative.")
+        limits = f"{self.low:g} to {self.high:g} {CANONICAL_UNIT[self.analyte]}"
+        return ImplausibleValue(
+            self.analyte, f"The value is outside {limits}; the unit may be wrong. Please check the result."
+        )
+
+
+def _not_finite(analyte: Analyte) -> ValueNotUsable:
+    return ValueNotUsable(analyte, "The value is not a finite number.")
+
+
+def scale_for(
+    analyte: Analyte,
+    unit: str,
+    *,
+    ucum: bool,
+    reported_as: ReportedAs = ReportedAs.ITSELF,
+    expected_kind: QuantityKind | None = None,
+) -> Scale:
+    """How numbers of one analyte in one unit are read.
+
+    `ucum` says the unit is a UCUM code; otherwise it is free text looked up in the allow-list. `expected_kind`
+    is what the test's code promises. Raises UnitNotUnderstood or UnitConflictsWithCode (FH-6).
+    """
+    row = conversion_for(analyte, unit, ucum=ucum, reported_as=reported_as)
+    if row is None:
+        raise UnitNotUnderstood(analyte, _unit_sentence(unit))
+    if expected_kind is not None and row.kind is not expected_kind and row.kind is not QuantityKind.OTHER:
+        sentence = f"The test's code stands for a {expected_kind} concentration, its unit for {row.kind}."
+        raise UnitConflictsWithCode(analyte, sentence)
+    window = PLAUSIBLE[analyte]
+    return Scale(analyte, row.multiplier, row.divisor, row.offset, window.low, window.high)
+
+
 def to_canonical(
     analyte: Analyte,
     value: float,
@@ -70,39 +132,12 @@ def to_canonical(
     reported_as: ReportedAs = ReportedAs.ITSELF,
     expected_kind: QuantityKind | None = None,
 ) -> float:
-    """The value in `CANONICAL_UNIT[analyte]`.
+    """The value in `CANONICAL_UNIT[analyte]`: `scale_for` and `Scale.to_canonical` in one.
 
-    `ucum` says the unit is a UCUM code; otherwise it is free text looked up in the allow-list. `expected_kind`
-    is what the test's code promises. Raises UnitNotUnderstood, UnitConflictsWithCode, ValueNotUsable or
-    ImplausibleValue (FH-6).
+    Raises UnitNotUnderstood, UnitConflictsWithCode, ValueNotUsable or ImplausibleValue.
     """
-    row = conversion_for(analyte, unit, ucum=ucum, reported_as=reported_as)
-    if row is None:
-        raise UnitNotUnderstood(analyte, _unit_sentence(unit))
-    if expected_kind is not None and row.kind is not expected_kind and row.kind is not QuantityKind.OTHER:
-        sentence = f"The test's code stands for a {expected_kind} concentration, its unit for {row.kind}."
-        raise UnitConflictsWithCode(analyte, sentence)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-        raise ValueNotUsable(analyte, "The value is not a finite number.")
-    return _checked(analyte, value, value * row.multiplier / row.divisor + row.offset)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer too large for a float
-        return False
-
-
-def _checked(analyte: Analyte, value: float, canonical: float) -> float:
-    window = PLAUSIBLE[analyte]
-    if window.low <= canonical <= window.high:
-        return canonical
-    if value <= 0:
-        raise ValueNotUsable(analyte, "The value is zero or negative.")
-    limits = f"{window.low:g} to {window.high:g} {CANONICAL_UNIT[analyte]}"
-    raise ImplausibleValue(
-        analyte, f"The value is outside {limits}; the unit may be wrong. Please check the result."
+    return scale_for(analyte, unit, ucum=ucum, reported_as=reported_as, expected_kind=expected_kind).to_canonical(
+        value
     )
 
 

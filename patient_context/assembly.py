@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from model.snapshot import Incomplete, PatientSnapshot
@@ -47,10 +48,12 @@ def read_chart(
     """Read every entry into a chart; nothing of another patient is read."""
     chart = Chart(read_at, reading)
     subject = SubjectCheck(patient_id, base_url=base_url, full_url=patient_full_url)
-    current = newest_versions(entries, chart)
-    _index_medications(chart, current)
-    for entry in current:
-        _add(chart, entry, subject, patient_id)
+    newest, others = newest_versions(entries, chart)
+    _index_medications(chart, chain(newest.values(), others))
+    for reference, entry in newest.items():
+        _add(chart, entry, reference, subject, patient_id)
+    for entry in others:
+        _add(chart, entry, None, subject, patient_id)
     return chart
 
 
@@ -62,24 +65,36 @@ def _index_medications(chart: Chart, entries: Iterable[Entry]) -> None:
                     chart.medication_resources[key] = entry.resource
 
 
-def _add(chart: Chart, entry: Entry, subject: SubjectCheck, patient_id: str) -> None:
-    resource, kind = entry.resource, entry.resource.get("resourceType")
-    source = _source(entry, kind)
-    if kind == "Patient":
-        _add_the_patient(chart, entry, source, patient_id)
-        return
+def _add(chart: Chart, entry: Entry, reference: str | None, subject: SubjectCheck, patient_id: str) -> None:
+    """Read one entry; `reference` is its "Type/id" if it has a well-formed id."""
+    resource = entry.resource
+    kind = resource.get("resourceType")
     add = _ADD.get(kind) if isinstance(kind, str) else None
-    try:
-        if add is not None or subject_reference(resource) is not None:
-            subject.require(resource)
-    except Refused as refusal:
-        if add is not None or refusal.code == "other-patient":
-            chart.reject(source, refusal)
-            return
     if add is None:
-        chart.ignored["other-resource-type"] += 1
+        _add_unread(chart, entry, kind, subject, patient_id)
+        return
+    source = reference or _source(entry, kind)
+    try:
+        subject.require(resource)
+    except Refused as refusal:
+        chart.reject(source, refusal)
         return
     add(chart, resource, source)
+
+
+def _add_unread(chart: Chart, entry: Entry, kind: Any, subject: SubjectCheck, patient_id: str) -> None:
+    """The Patient itself, and types that say nothing here; another patient's resource is reported all the same."""
+    if kind == "Patient":
+        _add_the_patient(chart, entry, _source(entry, kind), patient_id)
+        return
+    if subject_reference(entry.resource) is not None:
+        try:
+            subject.require(entry.resource)
+        except Refused as refusal:
+            if refusal.code == "other-patient":
+                chart.reject(_source(entry, kind), refusal)
+                return
+    chart.ignored["other-resource-type"] += 1
 
 
 def _add_the_patient(chart: Chart, entry: Entry, source: str, patient_id: str) -> None:

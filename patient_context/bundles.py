@@ -7,7 +7,7 @@ histories all hold their resources in `entry[].resource`.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from patient_context.shapes import Json, codings, objects, text
 
@@ -15,8 +15,7 @@ MAX_RESOURCES: Final = 50_000
 _EPIC_NO_RESULTS: Final = "4101"  # Epic reports an empty search as an OperationOutcome with this code (CH-18)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One resource with its entry's fullUrl."""
 
     resource: Json
@@ -72,9 +71,10 @@ def unpack(bundle: Json) -> Unpacked:
             if len(found.entries) >= MAX_RESOURCES:
                 found.capped = True
                 return found
-            if is_bundle(entry.resource):
+            kind = entry.resource.get("resourceType")
+            if kind == "Bundle":
                 waiting.append(entry.resource)
-            elif is_outcome(entry.resource):
+            elif kind == "OperationOutcome":
                 found.ignored["operation-outcome"] += 1
                 found.failures += is_failure(entry.resource)
             else:

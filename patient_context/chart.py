@@ -1,13 +1,16 @@
 """What accumulates while one patient's resources are read, before it becomes a snapshot."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from model.analytes import Analyte
 from model.snapshot import Measurement, Medication, Problem, ProcedureDone, Rejected, Sex, Stay
+from patient_context.lexicon import Lexicon, lexicon_of
 from patient_context.reading import SiteReading
 from patient_context.shapes import Json, Refused, objects, text
+from patient_context.times import FUTURE_TOLERANCE, FhirTime, parse_time
 
 
 @dataclass(slots=True)
@@ -29,7 +32,7 @@ class Chart:
     reading: SiteReading
     medication_resources: dict[str, Json] = field(default_factory=dict)
     demographics: Demographics = field(default_factory=Demographics)
-    measurements: dict[Analyte, list[Measurement]] = field(default_factory=dict)
+    measurements: dict[Analyte, list[Measurement]] = field(default_factory=lambda: defaultdict(list))
     problems: list[Problem] = field(default_factory=list)
     procedures: list[ProcedureDone] = field(default_factory=list)
     medications: list[Medication] = field(default_factory=list)
@@ -37,6 +40,21 @@ class Chart:
     rejected: list[Rejected] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     zones_assumed: int = 0
+    lexicon: Lexicon = field(init=False)
+    latest_at: datetime = field(init=False)
+    _times: dict[str, FhirTime] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.lexicon = lexicon_of(self.reading)
+        self.latest_at = self.read_at + FUTURE_TOLERANCE
+
+    def time_of(self, value: Any) -> FhirTime:
+        """`parse_time` in the site's zone, once for each spelling: the results of a panel share theirs."""
+        known = self._times.get(value) if isinstance(value, str) else None
+        if known is None:
+            known = parse_time(value, self.reading.time_zone)
+            self._times[value] = known
+        return known
 
     def reject(self, source: str, refusal: Refused) -> None:
         """List a piece of the chart that is not used, with its reason."""

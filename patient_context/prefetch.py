@@ -97,7 +97,7 @@ def merge(
     chart = Chart(fetched.read_at, DEFAULT_READING)
     for part in (prefetched, fetched):
         for analyte, series in part.series.items():
-            _add_new(chart.measurements.setdefault(analyte, []), series)
+            _add_new(chart.measurements[analyte], series)
         _add_new(chart.problems, part.problems)
         _add_new(chart.procedures, part.procedures)
         _add_new(chart.medications, part.medications)

@@ -5,6 +5,8 @@ alarming one is used and the other listed as a conflict; for the rest (a cuff an
 """
 
 from datetime import datetime
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any, Final
 
 from model.analytes import Analyte
@@ -21,7 +23,6 @@ _ALARMING_IS_HIGH: Final = {
     Analyte.BICARBONATE: False,
     Analyte.PH: False,
 }
-_CONFLICT: Final = "Another {} of the same time differs; the more alarming one is used."
 # The same result resulted in two units differs by rounding only.
 _ROUNDING: Final = {Analyte.CREATININE: 0.06, Analyte.UREA_NITROGEN: 1.0}
 _SWAPPED_LOW, _SWAPPED_HIGH = 55.0, 140.0  # around 88.4, the factor between creatinine's two units
@@ -31,14 +32,19 @@ def settle_series(chart: Chart) -> dict[Analyte, tuple[Measurement, ...]]:
     """Measurements per analyte in time order, each result once, conflicts and swapped units listed."""
     settled: dict[Analyte, tuple[Measurement, ...]] = {}
     for analyte, found in sorted(chart.measurements.items()):
-        ordered = sorted(found, key=_order)
-        if analyte is not Analyte.URINE_OUTPUT:  # two equal volumes of one moment are two volumes
-            ordered = _without_duplicates(chart, analyte, ordered)
+        ordered = sorted(found, key=_WHEN)
+        if any(one.at == other.at for one, other in pairwise(ordered)):
+            ordered.sort(key=_order)
+            if analyte is not Analyte.URINE_OUTPUT:  # two equal volumes of one moment are two volumes
+                ordered = _without_duplicates(chart, analyte, ordered)
         if analyte is Analyte.CREATININE:
             ordered = _without_swapped_units(chart, ordered)
         if ordered:
             settled[analyte] = tuple(ordered)
     return settled
+
+
+_WHEN: Final = attrgetter("at")
 
 
 def _order(m: Measurement) -> tuple[Any, ...]:
@@ -49,8 +55,6 @@ def _without_duplicates(chart: Chart, analyte: Analyte, ordered: list[Measuremen
     moments: dict[tuple[datetime, bool], list[Measurement]] = {}
     for measurement in ordered:
         moments.setdefault((measurement.at, measurement.day_only), []).append(measurement)
-    if len(moments) == len(ordered):
-        return ordered
     kept = (_one_moment(chart, analyte, group) if len(group) > 1 else group for group in moments.values())
     return sorted((m for group in kept for m in group), key=_order)
 

@@ -44,7 +44,7 @@ def fhir_id(value: Any) -> str | None:
 def codings(concept: Any) -> list[tuple[str, str]]:
     """The (system, code) pairs of a CodeableConcept; codings without both are skipped."""
     listed = concept.get("coding") if isinstance(concept, dict) else None
-    found = []
+    found: list[tuple[str, str]] = []
     for coding in listed if isinstance(listed, list) else objects(listed):
         if isinstance(coding, dict):
             system, code = coding.get("system"), coding.get("code")

@@ -21,8 +21,7 @@ class SubjectCheck:
 
     def require(self, resource: Json) -> None:
         """Raises Refused: `subject-missing`, `subject-not-a-patient` or `other-patient`."""
-        subject = resource.get("subject", resource.get("patient"))
-        reference = text(subject.get("reference")) if isinstance(subject, dict) else None
+        reference = text(subject_reference(resource))
         if reference is None:
             raise Refused("subject-missing", "It does not say which patient it belongs to.")
         if reference not in self._known:
@@ -42,5 +41,5 @@ class SubjectCheck:
 
 def subject_reference(resource: Json) -> Any:
     """The literal reference of a resource's subject, for finding out whom a Bundle is about."""
-    subject = resource.get("subject", resource.get("patient"))
+    subject = resource["subject"] if "subject" in resource else resource.get("patient")
     return subject.get("reference") if isinstance(subject, dict) else None

@@ -6,14 +6,18 @@ reading happened twice, the hour is unknown and only the day is kept.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from patient_context.shapes import Json, Refused, member
 
 FUTURE_TOLERANCE: Final = timedelta(minutes=10)  # clocks of EHR, laboratory and ours differ
 
+# The usual spellings, which datetime.fromisoformat reads alike; it alone would also take week dates and others.
+_USUAL: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,12})?"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
+).fullmatch
 _MOMENT: Final = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)T(?P<minute>[01]\d:[0-5]\d|2[0-3]:[0-5]\d)"
     r"(?::(?P<second>[0-5]\d|60)(?:\.(?P<fraction>\d{1,12}))?)?(?P<offset>Z|[+-]\d\d:\d\d)?"
@@ -22,8 +26,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _COARSE: Final = re.compile(r"\d{4}(-\d\d)?")
 
 
-@dataclass(frozen=True, slots=True)
-class FhirTime:
+class FhirTime(NamedTuple):
     """A moment in UTC. `day_only`: the day's start, the time of day unknown. `zone_assumed`: no offset."""
 
     at: datetime
@@ -41,6 +44,9 @@ def parse_time(value: Any, zone: tzinfo) -> FhirTime:
     if not isinstance(value, str):
         raise Refused("time-not-understood", "The time is not a FHIR date or time.")
     try:
+        if _USUAL(value):
+            clock = datetime.fromisoformat(value)
+            return FhirTime(clock if clock.tzinfo is UTC else clock.astimezone(UTC))
         if match := _MOMENT.fullmatch(value):
             return _moment(match, zone)
         if _DAY.fullmatch(value):
@@ -62,7 +68,7 @@ def _moment(match: re.Match[str], zone: tzinfo) -> FhirTime:
     if leap:
         clock += timedelta(seconds=1)
     if offset:
-        return FhirTime(clock if offset == "Z" else clock.astimezone(UTC))
+        return FhirTime(clock.astimezone(UTC))
     return _on_local_clock(clock, day, zone)
 
 
@@ -81,10 +87,10 @@ def _day(value: str, zone: tzinfo) -> FhirTime:
     return FhirTime(midnight.astimezone(UTC), day_only=True, zone_assumed=True)
 
 
-def effective_time(resource: Json, zone: tzinfo) -> FhirTime:
-    """When an Observation's patient was so: effectiveDateTime, effectivePeriod.end, effectiveInstant, issued.
+def effective(resource: Json) -> Any:
+    """When the patient was so, as given: effectiveDateTime, effectivePeriod.end, effectiveInstant, else issued.
 
-    Raises Refused, also `time-missing`. A time that is given but unusable is refused, not replaced by `issued`.
+    Raises Refused `time-missing`. A time that is given but unusable is not replaced by `issued`.
     """
     given = resource.get("effectiveDateTime")
     if given is None:
@@ -93,9 +99,9 @@ def effective_time(resource: Json, zone: tzinfo) -> FhirTime:
         given = resource.get("effectiveInstant")
     if given is None:
         given = resource.get("issued")
-    if given is not None:
-        return parse_time(given, zone)
-    raise Refused("time-missing", "The result has no time.")
+    if given is None:
+        raise Refused("time-missing", "The result has no time.")
+    return given
 
 
 def optional_time(value: Any, zone: tzinfo) -> datetime | None:

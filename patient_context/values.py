@@ -8,17 +8,14 @@ from typing import Any, Final
 
 from model.errors import QuantityRefused
 from model.snapshot import Comparator
-from model.units import conversion_for, to_canonical
-from patient_context.codes import TestCode
-from patient_context.reading import SiteReading
-from patient_context.shapes import Json, Refused, first_code, text
+from patient_context.lexicon import KnownTest
+from patient_context.shapes import Json, Refused, first_code
 
-UCUM: Final = frozenset({"http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
 _COMPARATORS: Final = {comparator.value: comparator for comparator in Comparator}
 
 
-def canonical_value(holder: Json, test: TestCode, reading: SiteReading) -> tuple[float, Comparator | None]:
-    """The value of an Observation or component that carries `test`. Raises Refused with the reason."""
+def canonical_value(holder: Json, known: KnownTest) -> tuple[float, Comparator | None]:
+    """The value of an Observation or component that is a `known` test. Raises Refused with the reason."""
     quantity = holder.get("valueQuantity")
     if not isinstance(quantity, dict):
         raise _no_quantity(holder)
@@ -27,51 +24,20 @@ def canonical_value(holder: Json, test: TestCode, reading: SiteReading) -> tuple
     comparator = quantity.get("comparator")
     if comparator is not None and (not isinstance(comparator, str) or comparator not in _COMPARATORS):
         raise Refused("comparator-unknown", "The value's comparator is not understood.")
+    value = quantity.get("value")
+    if type(value) is not float and type(value) is not int:  # bool is no number
+        raise _no_number(value)
     try:
-        return _converted(quantity, test, reading), _COMPARATORS[comparator] if comparator else None
+        canonical = known.scale_of(quantity).to_canonical(value)
     except QuantityRefused as refusal:
         raise Refused(refusal.code, str(refusal)) from None
+    return canonical, _COMPARATORS[comparator] if comparator else None
 
 
-def _converted(quantity: Json, test: TestCode, reading: SiteReading) -> float:
-    value, unit, ucum = _number(quantity.get("value")), *_unit(quantity)
-    if ucum:
-        _require_agreeing_text(quantity, unit, test)
-    return to_canonical(
-        test.analyte,
-        value,
-        unit,
-        ucum=ucum,
-        reported_as=test.reported_as,
-        expected_kind=None if reading.trust_unit_over_code else test.kind,
-    )
-
-
-def _number(value: Any) -> float:
+def _no_number(value: Any) -> Refused:
     if value is None:
-        raise Refused("value-missing", "The result has no value.")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused("value-not-usable", "The value is not a number.")
-    return value
-
-
-def _unit(quantity: Json) -> tuple[str, bool]:
-    """The unit to convert by, and whether it is a UCUM code."""
-    code, system = text(quantity.get("code")), quantity.get("system")
-    if code and isinstance(system, str) and system in UCUM:
-        return code, True
-    return text(quantity.get("unit")) or code or "", False
-
-
-def _require_agreeing_text(quantity: Json, code: str, test: TestCode) -> None:
-    """A printed unit that means something else than the coded one makes the number unusable."""
-    printed = quantity.get("unit")
-    if printed == code or not text(printed):
-        return
-    by_text = conversion_for(test.analyte, str(printed), ucum=False, reported_as=test.reported_as)
-    by_code = conversion_for(test.analyte, code, ucum=True, reported_as=test.reported_as)
-    if by_text is not None and by_code is not None and by_text != by_code:
-        raise Refused("unit-conflict", "The coded unit and the printed unit differ.")
+        return Refused("value-missing", "The result has no value.")
+    return Refused("value-not-usable", "The value is not a number.")
 
 
 def _no_quantity(holder: Json) -> Refused:

@@ -14,9 +14,9 @@ _LATER_STATUS: Final = {"entered-in-error": 4, "cancelled": 3, "corrected": 2, "
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def newest_versions(entries: Iterable[Entry], chart: Chart) -> list[Entry]:
-    """Each (type, id) once, in its newest version; entries without an id pass as they are."""
-    newest: dict[tuple[Any, str], Entry] = {}
+def newest_versions(entries: Iterable[Entry], chart: Chart) -> tuple[dict[str, Entry], list[Entry]]:
+    """Each "Type/id" once, in its newest version; and the entries without an id, as they are."""
+    newest: dict[str, Entry] = {}
     others: list[Entry] = []
     for entry in entries:
         resource = entry.resource
@@ -24,12 +24,13 @@ def newest_versions(entries: Iterable[Entry], chart: Chart) -> list[Entry]:
         if found is None or not isinstance(kind, str):
             others.append(entry)
             continue
-        earlier = newest.setdefault((kind, found), entry)
+        key = f"{kind}/{found}"
+        earlier = newest.setdefault(key, entry)
         if earlier is not entry:
             chart.ignored["older-version-or-repeat"] += 1
             if _age_rank(entry) > _age_rank(earlier):
-                newest[kind, found] = entry
-    return [*newest.values(), *others]
+                newest[key] = entry
+    return newest, others
 
 
 def _age_rank(entry: Entry) -> tuple[Any, ...]:
