@@ -18,12 +18,13 @@ _LABEL_WIDTH = 34.0  # four digits and a point
 
 @dataclass(frozen=True, slots=True)
 class CoursePoint:
-    """One creatinine in mg/dL. `shape` is what the reader must know before trusting it."""
+    """One creatinine in mg/dL. `shape` is what the reader must know before trusting it, `shown` its text."""
 
     at: datetime
     value: float
     label: str
     shape: str = "final"  # "final" | "preliminary" | "day" | "below" | "above"
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +208,6 @@ def _value_label(
         return sum(abs(d.y - height) < _LABEL_HEIGHT for d in near)
 
     inside = [h for h in (dot.y - 13, dot.y + 17, dot.y - 26, dot.y + 30) if top + 8 <= h <= bottom - 8]
-    return Label(x, min(inside, key=covered, default=dot.y), f"{sign}{point.value:.2f}", "value", anchor)
+    return Label(
+        x, min(inside, key=covered, default=dot.y), f"{sign}{point.shown or f'{point.value:g}'}", "value", anchor
+    )

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from app.chart import Course, CoursePoint
 from app.presentation.creatinine import known_creatinines
-from app.presentation.wording import day, mg_dl, moment
+from app.presentation.wording import creatinine, day, mg_dl, moment
 from model.assessment import Assessment, Baseline, Outcome
 from model.snapshot import Comparator, Measurement, PatientSnapshot
 from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
@@ -117,7 +117,9 @@ def _shape(measurement: Measurement) -> str:
 def _point(measurement: Measurement, zone: ZoneInfo) -> CoursePoint:
     sign = measurement.comparator.value if measurement.comparator else ""
     label = f"{sign}{mg_dl(measurement.value)}, {_when(measurement, zone)}"
-    return CoursePoint(measurement.at, measurement.value, label, _shape(measurement))
+    return CoursePoint(
+        measurement.at, measurement.value, label, _shape(measurement), creatinine(measurement.value)
+    )
 
 
 def _when(measurement: Measurement, zone: ZoneInfo) -> str:
@@ -135,7 +137,7 @@ def _row(measurement: Measurement, baseline: Baseline | None, zone: ZoneInfo) ->
     notes = [_NOTES.get(_shape(measurement), "")] + (["preliminary"] if measurement.preliminary else [])
     return CourseRow(
         when=_when(measurement, zone),
-        mg_dl=f"{sign}{measurement.value:.2f}",
+        mg_dl=f"{sign}{creatinine(measurement.value)}",
         umol_l=f"{sign}{measurement.value * CREATININE_UMOL_L_PER_MG_DL:.0f}",
         ratio=ratio,
         note=", ".join(n for n in notes if n),

@@ -45,7 +45,7 @@ def patient_page(outcome: Outcome, snapshot: PatientSnapshot, setting: PageSetti
         ),
         now=now_panel(outcome, snapshot, zone),
         forecast=forecast_panel(outcome),
-        drivers=drivers_panel(outcome, zone),
+        drivers=drivers_panel(outcome, zone, birth_date=snapshot.birth_date),
         course=course_panel(outcome, snapshot, zone, setting.window),
         inputs=inputs_panel(outcome, snapshot),
         model=outcome.model,

@@ -65,9 +65,15 @@ def duration(span: timedelta) -> str:
     return f"{minutes} min"
 
 
+def creatinine(value: float) -> str:
+    """A creatinine in mg/dL as reported: 0.3, 1.0, 0.85. One decimal at least, two at most, none invented."""
+    written = f"{value:.2f}"
+    return written[:-1] if written.endswith("0") else written
+
+
 def mg_dl(value: float) -> str:
-    """Creatinine with the two decimals laboratories report."""
-    return f"{value:.2f} mg/dL"
+    """A creatinine with its unit."""
+    return f"{creatinine(value)} mg/dL"
 
 
 def umol_l(value_mg_dl: float) -> str:

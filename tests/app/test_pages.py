@@ -146,7 +146,7 @@ def test_patient_page_names_patient_stage_baseline_risk_and_reasons(
         "10005-3211",
         "Read from Riverside EHR at 15:05",
         "AKI stage 2",
-        "0.90 mg/dL",
+        "0.9 mg/dL",
         "lowest of the last 7 days",
         "37%",
         "About 37 in 100 patients like this",
@@ -161,7 +161,7 @@ def test_patient_page_names_patient_stage_baseline_risk_and_reasons(
 
 def test_every_creatinine_of_the_window_stands_in_the_table(client: FlaskClient, services: AppServices) -> None:
     text = Page(client.get(launched(client, services)).text).text
-    for value in ("0.90", "1.00", "1.50", "1.90", "133"):
+    for value in ("0.9", "1.0", "1.5", "1.9", "133"):
         assert value in text
 
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.presentation import PageSetting, PatientPage, patient_page
+from app.presentation.wording import creatinine as creatinine_words
 from app.presentation.wording import duration, in_hundred, natural_frequency, percent
-from model.assessment import Inputs, InsufficientData, KdigoStaging, NotApplicable, Outcome, Reason
+from model.assessment import Contribution, Inputs, InsufficientData, KdigoStaging, NotApplicable, Outcome, Reason
 from model.snapshot import Comparator, Incomplete, PatientSnapshot, Rejected
 from tests.builders.assessed import BASELINE, MODEL, NOW, creatinine, in_aki, no_aki, prediction, snapshot
 
@@ -130,6 +131,27 @@ def test_every_input_of_the_model_is_listed_with_its_source() -> None:
     assert drivers.rows[0].factor == "×1.86"
 
 
+def test_value_of_a_group_names_itself_first_and_the_group_after() -> None:
+    minerals = Contribution("minerals", "Calcium, magnesium, phosphate: calcium", 0.5, "6.5", "mg/dL")
+    drivers = page(no_aki(risk=replace(prediction(), contributions=(minerals,)))).drivers
+    assert drivers is not None
+    assert (drivers.rows[0].label, drivers.rows[0].group) == ("Calcium", "calcium, magnesium, phosphate")
+
+
+def test_age_is_the_same_in_the_banner_and_among_the_reasons() -> None:
+    age = Contribution("age", "Age", 0.2, "79", "a")
+    drivers = page(no_aki(risk=replace(prediction(), contributions=(age,)))).drivers
+    assert drivers is not None
+    assert drivers.rows[0].value == "78 y"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.3, "0.3"), (1.0, "1.0"), (0.85, "0.85"), (10.4, "10.4"), (88 / 88.42, "1.0")]
+)
+def test_creatinine_is_written_with_the_decimals_it_has(value: float, words: str) -> None:
+    assert creatinine_words(value) == words
+
+
 def test_bars_end_inside_their_half() -> None:
     drivers = page(no_aki()).drivers
     assert drivers is not None
@@ -144,7 +166,7 @@ def test_bars_end_inside_their_half() -> None:
 def test_results_reported_after_the_assessment_are_not_shown() -> None:
     late = replace(creatinine(2, 9.9), available_at=NOW + timedelta(minutes=5))
     shown = page(no_aki(), snapshot(*SERIES, late))
-    assert "9.90" not in {row.mg_dl for row in shown.course.rows}
+    assert "9.9" not in {row.mg_dl for row in shown.course.rows}
     assert shown.now.facts[0].value == "1.45 mg/dL"
 
 
@@ -156,9 +178,9 @@ def test_comparator_and_unknown_time_reach_the_table() -> None:
     )
     rows = page(no_aki(), chart, window="7d").course.rows
     assert [(row.mg_dl, row.note) for row in rows] == [
-        ("1.00", ""),
-        ("0.90", "time unknown"),
-        ("<0.20", "below the limit given"),
+        ("1.0", ""),
+        ("0.9", "time unknown"),
+        ("<0.2", "below the limit given"),
     ]
 
 
@@ -186,7 +208,7 @@ def test_window_is_the_chosen_one_or_the_shortest_that_shows_a_course(
 def test_window_without_values_names_the_latest_one() -> None:
     course = page(no_aki(), snapshot(creatinine(24 * 40, 0.8)), window="48h").course
     assert course.course is None
-    assert "0.80 mg/dL" in course.empty_words
+    assert "0.8 mg/dL" in course.empty_words
 
 
 def test_incomplete_and_old_charts_warn_before_anything_else() -> None:
