@@ -41,8 +41,7 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
     except Refused as refusal:
         chart.reject(source, refusal)
         return
-    if time.zone_assumed and not time.day_only:
-        chart.zones_assumed += 1
+    assumed = time.zone_assumed and not time.day_only
     available_at = _available_at(chart, resource.get("issued"), time)
     for holder, known in tests:
         try:
@@ -52,6 +51,7 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
         except Refused as refusal:
             chart.reject(source, refusal)
             continue
+        chart.zones_assumed += assumed
         analyte = known.test.analyte
         chart.measurements[analyte].append(
             measured(

@@ -25,6 +25,10 @@ _ALARMING_IS_HIGH: Final = {
 }
 # The same result resulted in two units differs by rounding only.
 _ROUNDING: Final = {Analyte.CREATININE: 0.06, Analyte.UREA_NITROGEN: 1.0}
+_SWAPPED: Final = (
+    "It differs from the patient's other results about 88-fold: mg/dL and umol/L may be mixed up. "
+    "Please check the result."
+)
 _SWAPPED_LOW, _SWAPPED_HIGH = 55.0, 140.0  # around 88.4, the factor between creatinine's two units
 
 
@@ -84,24 +88,25 @@ def _one_moment(chart: Chart, analyte: Analyte, group: list[Measurement]) -> lis
 
 
 def _without_swapped_units(chart: Chart, ordered: list[Measurement]) -> list[Measurement]:
-    """Refuse creatinines that differ from the patient's own others as mg/dL differs from umol/L."""
+    """Refuse creatinines that differ from the patient's own others as mg/dL differs from umol/L.
+
+    Repeated until nothing is found, so that what is refused has no part in what is kept.
+    """
+    while swapped := _swapped(ordered):
+        for measurement in swapped:
+            chart.reject(measurement.source, Refused("unit-swap-suspected", _SWAPPED))
+        ordered = [measurement for measurement in ordered if measurement not in swapped]
+    return ordered
+
+
+def _swapped(ordered: list[Measurement]) -> list[Measurement]:
     values = sorted(m.value for m in ordered)
     if len(values) < 2 or values[-1] < values[0] * _SWAPPED_LOW:
-        return ordered
-    middle = values[len(values) // 2] if len(values) > 2 else None
-    kept = []
-    for measurement in ordered:
-        references = [middle] if middle is not None else [v for v in values if v != measurement.value]
-        if any(_looks_swapped(measurement.value, reference) for reference in references):
-            sentence = (
-                "It differs from the patient's other results about 88-fold: mg/dL and umol/L may be mixed up."
-            )
-            chart.reject(
-                measurement.source, Refused("unit-swap-suspected", sentence + " Please check the result.")
-            )
-        else:
-            kept.append(measurement)
-    return kept
+        return []
+    if len(values) == 2:  # which of the two is wrong cannot be told
+        return ordered if _looks_swapped(*values) else []
+    middle = values[len(values) // 2]
+    return [m for m in ordered if _looks_swapped(m.value, middle)]
 
 
 def _looks_swapped(value: float, reference: float) -> bool:

@@ -1,0 +1,1 @@
+"""Charts spoiled on purpose: `python -m tests.fuzz.charts`."""
