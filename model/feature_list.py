@@ -94,6 +94,13 @@ def _relative_headroom(view: View) -> float:
     return 100.0 * _headroom(view) / last(view, CREATININE, WEEK_HOURS)
 
 
+def _to_next_stage(view: View) -> float:
+    """How far, in per cent, a patient in stage 1 or 2 is from a higher one: the next multiple, or 4 mg/dL."""
+    latest, lowest = last(view, CREATININE, WEEK_HOURS), low(view, CREATININE, WEEK_HOURS)
+    multiple = 2.0 if latest < 2.0 * lowest - 1e-9 else 3.0
+    return 100.0 * (min(multiple * lowest, 4.0) / latest - 1.0)
+
+
 def _egfr(view: View) -> float:
     creatinine = last(view, CREATININE, WEEK_HOURS)
     if view.sex is None or creatinine != creatinine:
@@ -245,6 +252,9 @@ FEATURES: tuple[Feature, ...] = (
     *_lab(Analyte.BILIRUBIN_TOTAL, "liver", "Total bilirubin"),
     *_lab(Analyte.ASPARTATE_AMINOTRANSFERASE, "liver", "Aspartate aminotransferase", 0),
     *_lab(Analyte.ALKALINE_PHOSPHATASE, "liver", "Alkaline phosphatase", 0),
+    _creatinine(
+        "to_next_stage", "Creatinine rise that would be a higher stage", _to_next_stage, unit="%", decimals=0
+    ),
 )
 
 FEATURE_BY_ID: dict[str, Feature] = {feature.id: feature for feature in FEATURES}

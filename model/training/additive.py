@@ -109,8 +109,9 @@ def fit_additive(
     booster = _Booster(target, plan)
     shapes = [np.zeros(size) for size in sizes]
     order = np.random.default_rng(plan.seed)
+    varying = [j for j, size in enumerate(sizes) if size > 2]
     for _ in range(plan.rounds):
-        for j in order.permutation(len(sizes)):
+        for j in order.permutation(varying):
             _boost_shape(booster, codes[j], shapes[j])
         booster.recentre()
     pairs = choose_pairs(booster, pair_codes, pair_sizes)
@@ -124,8 +125,6 @@ def fit_additive(
 
 
 def _boost_shape(booster: _Booster, codes: Codes, shape: Floats) -> None:
-    if len(shape) < 3:
-        return
     gradient, curvature = booster.sums(codes, len(shape))
     step = _stump(gradient[1:], curvature[1:], booster.plan)
     if step is not None:

@@ -45,15 +45,17 @@ class TrainedHead:
 
 
 def runtime_head(fitted: FittedHead, *, head_id: str, outcome: str, categories: Categories) -> Head:
-    """The fitted tables as the runtime's data, rounded as they will be stored."""
+    """The fitted tables as the runtime's data, rounded as they will be stored, without constant features."""
     shapes = tuple(
         Shape(feature, tuple(edges.tolist()), tuple(_rounded(shape[1:])))
         for feature, edges, shape in zip(FEATURES, fitted.edges, fitted.fit.shapes, strict=True)
+        if len(edges)
     )
+    place = np.cumsum([len(edges) > 0 for edges in fitted.edges]) - 1
     pairs = tuple(
         PairTable(
-            i,
-            j,
+            int(place[i]),
+            int(place[j]),
             tuple(fitted.pair_edges[i].tolist()),
             tuple(fitted.pair_edges[j].tolist()),
             tuple(tuple(_rounded(row)) for row in table[1:, 1:]),

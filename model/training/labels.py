@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.features import Series
-from model.kdigo_creatinine import RISE_MG_DL, creatinine_stage
+from model.kdigo_creatinine import CEILING_MG_DL, RISE_MG_DL, creatinine_stage
 
 HORIZON_HOURS = 48.0
 RISE_WINDOW_HOURS = 48.0
@@ -81,11 +81,21 @@ def progression_landmarks(course: Series) -> list[Landmark]:
         return []
     stages = staged(course).stages
     return [
-        Landmark(course.hours[i], any(stages[j] > stage for j in later) if later else None)
+        Landmark(
+            course.hours[i],
+            any(stages[j] > stage for j in later) if later else None,
+            max((_closeness_to_higher(course, j, stage) for j in later), default=math.nan),
+        )
         for i, stage in enumerate(stages)
         if stage in (1, 2)
         for later in [_later(course.hours, i)]
     ]
+
+
+def _closeness_to_higher(course: Series, index: int, stage: int) -> float:
+    """A value over the value that would be a higher stage than `stage`: the next multiple, or 4 mg/dL."""
+    week = _lowest_before(course, index, course.hours[index] - RATIO_WINDOW_HOURS)
+    return course.values[index] / min((stage + 1.0) * week, CEILING_MG_DL)
 
 
 def _later(hours: Sequence[float], index: int) -> list[int]:

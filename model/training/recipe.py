@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from model.feature_list import FEATURES
 from model.training.additive import AdditiveFit, BoostingPlan, Codes, Floats, fit_additive, sigmoid
 from model.training.landmark_table import LandmarkTable
 
@@ -25,10 +26,15 @@ class Recipe:
     pair_bins: int = 8
     soft_share: float = 0.5
     soft_width: float = 0.1
+    unused: tuple[str, ...] = ()
+
+    def used(self) -> NDArray[np.bool_]:
+        """Which of FEATURES this head may use."""
+        return np.array([feature.id not in self.unused for feature in FEATURES])
 
 
-ONSET_RECIPE = Recipe()
-PROGRESSION_RECIPE = Recipe(plan=BoostingPlan(rounds=20, pairs=0), bins=16, soft_share=0.0)
+ONSET_RECIPE = Recipe(unused=("creatinine_to_next_stage",))
+PROGRESSION_RECIPE = Recipe(BoostingPlan(rounds=20, pairs=0), bins=16, soft_share=1.0, soft_width=0.15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,13 @@ class FittedHead:
         return FittedHead(self.edges, self.pair_edges, fit)
 
 
-def bin_edges(values: Floats, bins: int) -> list[Floats]:
-    """Per feature, cuts near its quantiles, each halfway between two values that occur, to six digits."""
-    return [_cuts(column[~np.isnan(column)], bins) for column in values.T]
+def bin_edges(values: Floats, bins: int, used: NDArray[np.bool_]) -> list[Floats]:
+    """Per feature, cuts near its quantiles, each halfway between two values that occur, to six digits.
+
+    A feature not used has no cuts, hence one level, hence nothing to say.
+    """
+    columns = zip(values.T, used, strict=True)
+    return [_cuts(column[~np.isnan(column)], bins) if use else np.empty(0) for column, use in columns]
 
 
 def _cuts(known: Floats, bins: int) -> Floats:
@@ -87,7 +97,8 @@ def targets(table: LandmarkTable, recipe: Recipe) -> Floats:
 
 def fit_head(table: LandmarkTable, recipe: Recipe) -> FittedHead:
     """Fit one head to evaluable landmarks, not yet calibrated."""
-    edges, pair_edges = bin_edges(table.values, recipe.bins), bin_edges(table.values, recipe.pair_bins)
+    edges = bin_edges(table.values, recipe.bins, recipe.used())
+    pair_edges = bin_edges(table.values, recipe.pair_bins, recipe.used())
     fit = fit_additive(
         codes_of(table.values, edges),
         codes_of(table.values, pair_edges),

@@ -51,10 +51,11 @@ def full_boosting(recipe: Recipe) -> Fitter:
     """
 
     def fit(table: LandmarkTable) -> Scorer:
-        medians = np.nanmedian(table.values, axis=0)
+        used = recipe.used()
+        medians = np.nanmedian(table.values[:, used], axis=0)
 
         def filled(values: Floats) -> Floats:
-            return np.where(np.isnan(values), medians, values)
+            return np.where(np.isnan(values[:, used]), medians, values[:, used])
 
         target, known = targets(table, recipe), filled(table.values)
         trees = HistGradientBoostingClassifier(

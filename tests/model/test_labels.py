@@ -65,6 +65,7 @@ def test_hours_to_event_count_to_the_first_aki() -> None:
 def test_progression_is_a_higher_stage_within_48_h() -> None:
     marks = progression_landmarks(course((0, 1.0), (10, 1.5), (20, 1.6), (40, 2.1), (90, 2.2)))
     assert [(mark.hour, mark.outcome) for mark in marks] == [(10, True), (20, True), (40, None), (90, None)]
+    assert marks[0].closeness == pytest.approx(2.1 / 2.0)
 
 
 class Silent:
