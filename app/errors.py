@@ -12,7 +12,8 @@ from werkzeug.exceptions import HTTPException
 
 from app.audit import AuditFailed
 from app.encryption import Undecipherable
-from app.sessions import SessionExpired, SessionMissing
+from app.granted import ScopesMissing
+from app.sessions import RequestForged, SessionExpired, SessionMissing
 from launch import errors as launch_errors
 from patient_context import errors as chart_errors
 
@@ -82,6 +83,22 @@ _LAUNCH: Final[Mapping[type[Exception], PublicError]] = {
         "Open a patient's chart, then open the app from there.",
         "required",
     ),
+    launch_errors.PatientChanged: PublicError(
+        502,
+        "patient-changed",
+        "The EHR changed the patient under this launch",
+        "The renewed permission is for another patient than this launch, so nothing more is read with it.",
+        REOPEN,
+        "security",
+    ),
+    ScopesMissing: PublicError(
+        403,
+        "scopes-missing",
+        "The EHR did not grant the data this app needs",
+        "Without it nothing can be said about the kidneys: {missing}.",
+        "Open the app again and allow this data, or ask IT which data the app's registration covers.",
+        "forbidden",
+    ),
     launch_errors.PatientUserRefused: PublicError(
         403,
         "patient-user-refused",
@@ -143,6 +160,14 @@ _SESSION: Final[Mapping[type[Exception], PublicError]] = {
         "It was idle too long, or the EHR's permission has run out. Nothing of the patient is kept here.",
         REOPEN,
         "expired",
+    ),
+    RequestForged: PublicError(
+        403,
+        "request-forged",
+        "This request did not come from the app's own page",
+        "It lacks the token of the page, so it was not carried out. The session goes on.",
+        "Go back to the patient's page and try again from there.",
+        "security",
     ),
     AuditFailed: PublicError(
         500,
@@ -236,6 +261,8 @@ def public_error(error: Exception) -> PublicError:
     for kind in type(error).__mro__:
         if kind in PUBLIC_ERRORS:
             row = PUBLIC_ERRORS[kind]
+            if isinstance(error, ScopesMissing):
+                return replace(row, cause=row.cause.format(missing=" and ".join(error.missing)))
             cause = AUTHORIZATION_CAUSES.get(str(getattr(error, "detail", None)))
             return replace(row, cause=cause) if cause and row.code == "authorization-refused" else row
     return _OURS

@@ -13,16 +13,14 @@ from app.cds import cds_dependencies
 from app.ehrs import load_configuration
 from app.error_pages import register_error_pages
 from app.health import count_requests, health_blueprint
-from app.launching import LaunchReception
+from app.launching import LaunchReception, session_blueprint
 from app.logs import configure_logs
 from app.pages import pages_blueprint
 from app.security_headers import add_security_headers
 from app.services import AppServices, open_services
 from app.settings import Settings
 from cds_hooks.routes import cds_blueprint
-from launch.client import ClientSettings, LaunchClient
 from launch.routes import LaunchDependencies, launch_blueprint
-from patient_context.queries import scopes
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{8,64}")
 _MAX_BODY_BYTES: Final = 12 * 1024 * 1024
@@ -44,6 +42,7 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     add_security_headers(app, services.ehrs, is_https=settings.is_https)
     app.register_blueprint(health_blueprint(services))
     app.register_blueprint(launch_blueprint(_launch_dependencies(services)))
+    app.register_blueprint(session_blueprint(services))
     app.register_blueprint(cds_blueprint(cds_dependencies(services)))
     app.register_blueprint(pages_blueprint(services))
     if settings.trusted_proxy_count:
@@ -62,17 +61,9 @@ def _services(settings: Settings | None) -> AppServices:
 
 
 def _launch_dependencies(services: AppServices) -> LaunchDependencies:
-    client = LaunchClient(
-        services.ehrs.registry,
-        services.client_keys,
-        session_for=services.outbound.for_launch,
-        clock=services.clock,
-        settings=ClientSettings(
-            redirect_uri=f"{services.settings.public_url}/callback",
-            product_scopes=lambda syntax: scopes("v2" if syntax == "v2" else "v1"),
-        ),
+    return LaunchDependencies(
+        client=services.launch_client, pending=services.pending, events=LaunchReception(services)
     )
-    return LaunchDependencies(client=client, pending=services.pending, events=LaunchReception(services))
 
 
 def _identify_requests(app: Flask) -> None:

@@ -1,10 +1,13 @@
 """What happens around a launch: the browser's cookie, the session, the audit trail, the way to the page."""
 
-from flask import Response, g
+import hmac
 
-from app.audit import AuditEvent, AuditFailed
+from flask import Blueprint, Response, g, render_template, request
+
+from app.audit import Action, AuditEvent, AuditFailed
+from app.granted import ScopesMissing, missing_kinds
 from app.services import AppServices
-from app.sessions import cookie_name
+from app.sessions import LaunchSession, RequestForged, cookie_name
 from launch.context import LaunchContext
 from launch.errors import LaunchError
 from launch.pending import BrowserTicket
@@ -23,18 +26,13 @@ class LaunchReception:
     def accepted(self, context: LaunchContext, pending_launch_id: str) -> Response:
         """A new session with a new cookie, written down before anything is shown; then 303 to a clean address."""
         services = self._services
+        missing = missing_kinds(context.tokens.scopes)
+        if missing:
+            services.launch_client.revoke(context.ehr_id, context.tokens)
+            raise ScopesMissing(missing)
         session, ticket = services.sessions.start(context)
         try:
-            services.audit.record(
-                AuditEvent(
-                    action="launch-accepted",
-                    outcome="success",
-                    ehr_id=session.ehr_id,
-                    who=session.user_label,
-                    patient_id=session.patient_id,
-                    request_id=g.get("request_id"),
-                )
-            )
+            services.audit.record(_event("launch-accepted", "success", session))
         except AuditFailed:
             services.sessions.end(session.id)
             raise
@@ -51,6 +49,36 @@ class LaunchReception:
             action="launch-refused", outcome=error.code, ehr_id=ehr_id, request_id=g.get("request_id")
         )
         self._services.audit.record(event)
+
+
+def session_blueprint(services: AppServices) -> Blueprint:
+    """`POST /p/<launch>/end`: the user is done. The form carries the session's `csrf_token` (SL-58, SL-70)."""
+    blueprint = Blueprint("session", __name__)
+
+    @blueprint.post("/p/<launch_id>/end")
+    def end(launch_id: str) -> Response:
+        session = services.sessions.open(launch_id, request.cookies)
+        g.ehr_id = session.ehr_id
+        if not hmac.compare_digest(request.form.get("csrf_token", "").encode(), session.csrf_token.encode()):
+            raise RequestForged
+        revoked = services.token_life.end(session)
+        services.audit.record(_event("launch-ended", "revoked" if revoked else "not-revoked", session))
+        response = Response(render_template("ended.html"), mimetype="text/html")
+        drop_ticket(response, session.id)
+        return response
+
+    return blueprint
+
+
+def _event(action: Action, outcome: str, session: LaunchSession) -> AuditEvent:
+    return AuditEvent(
+        action=action,
+        outcome=outcome,
+        ehr_id=session.ehr_id,
+        who=session.user_label,
+        patient_id=session.patient_id,
+        request_id=g.get("request_id"),
+    )
 
 
 def set_ticket(response: Response, ticket: BrowserTicket, *, max_age_seconds: int) -> None:

@@ -51,7 +51,9 @@ def pages_blueprint(
         session = services.sessions.open(launch_id, request.cookies)
         g.ehr_id = session.ehr_id
         ehr = services.ehrs.by_id(session.ehr_id)
-        snapshot, outcome = _read_and_assess(services, session, ehr, read_chart)
+        snapshot, outcome = services.token_life.use(
+            session, lambda current: _read_and_assess(services, current, ehr, read_chart)
+        )
         _record_view(services, session, outcome)
         setting = PageSetting(
             ehr_name=ehr.launch.name,

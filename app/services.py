@@ -18,6 +18,8 @@ from app.replay import UsedJwtIds
 from app.sessions import Clock, LaunchSessions
 from app.settings import PREFIX, Settings
 from app.signing_keys import StoredKeys
+from app.token_life import TokenLife
+from launch.client import ClientSettings, LaunchClient
 from launch.keys import ClientKeys
 from launch.registry import EhrRegistration, SigningAlgorithm
 from model.artifact import load_bundled_model
@@ -25,8 +27,10 @@ from model.assess import RiskPredictor, assess
 from model.assessment import Outcome
 from model.errors import ModelError
 from model.snapshot import PatientSnapshot
+from patient_context.queries import scopes
 
 _BYTES_PER_MEGABYTE = 1024 * 1024
+_LEASE_MARGIN_SECONDS = 10  # a token request may take all of its own time, and a little
 
 
 class OutboundSessions:
@@ -79,6 +83,8 @@ class AppServices:
     audit: AuditTrail
     client_keys: ClientKeys
     outbound: OutboundSessions
+    launch_client: LaunchClient
+    token_life: TokenLife
     model: RiskPredictor | ModelError
     clock: Clock
 
@@ -102,22 +108,28 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
     ehrs = ehrs if ehrs is not None else load_ehrs(settings.ehrs_file, development=settings.development)
     box = sealed_box(settings)
     engine = _ready_engine(settings)
+    sessions = LaunchSessions(
+        engine,
+        box,
+        clock,
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        absolute=timedelta(hours=settings.session_absolute_hours),
+    )
+    client_keys, outbound = _client_keys(engine, box, clock, ehrs), OutboundSessions(ehrs, settings)
+    launch_client = _launch_client(settings, ehrs, client_keys, outbound, clock)
+    lease = timedelta(seconds=settings.outbound_total_seconds + _LEASE_MARGIN_SECONDS)
     return AppServices(
         settings=settings,
         ehrs=ehrs,
         engine=engine,
-        sessions=LaunchSessions(
-            engine,
-            box,
-            clock,
-            idle=timedelta(minutes=settings.session_idle_minutes),
-            absolute=timedelta(hours=settings.session_absolute_hours),
-        ),
+        sessions=sessions,
         pending=StoredPendingLaunches(engine, box, clock, kept_for=timedelta(minutes=settings.launch_minutes)),
         used_jwt_ids=UsedJwtIds(engine, clock),
         audit=AuditTrail(engine, clock),
-        client_keys=_client_keys(engine, box, clock, ehrs),
-        outbound=OutboundSessions(ehrs, settings),
+        client_keys=client_keys,
+        outbound=outbound,
+        launch_client=launch_client,
+        token_life=TokenLife(sessions, launch_client, clock, lease=lease),
         model=_model(),
         clock=clock,
     )
@@ -137,12 +149,28 @@ def _ready_engine(settings: Settings) -> Engine:
     return engine
 
 
+def _launch_client(
+    settings: Settings, ehrs: Ehrs, keys: ClientKeys, outbound: OutboundSessions, clock: Clock
+) -> LaunchClient:
+    return LaunchClient(
+        ehrs.registry,
+        keys,
+        session_for=outbound.for_launch,
+        clock=clock,
+        settings=ClientSettings(
+            redirect_uri=f"{settings.public_url}/callback",
+            product_scopes=lambda syntax: scopes("v2" if syntax == "v2" else "v1"),
+        ),
+    )
+
+
 def _client_keys(engine: Engine, box: SealedBox, clock: Clock, ehrs: Ehrs) -> ClientKeys:
     algorithms: set[SigningAlgorithm] = {
         ehr.launch.signing_alg for ehr in ehrs if ehr.launch.auth_method == "private_key_jwt"
     }
+    algorithms |= {ehr.launch.backend.signing_alg for ehr in ehrs if ehr.launch.backend}
     try:
-        return ClientKeys.open(StoredKeys(engine, box, clock), algorithms | {"ES384"})
+        return ClientKeys.open(StoredKeys(engine, box, clock), algorithms | {"ES384"}, clock=clock)
     except Undecipherable:
         raise ConfigurationError([f"{PREFIX}MASTER_KEY: does not open the stored signing keys"]) from None
 

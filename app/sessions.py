@@ -8,17 +8,17 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, update
 from sqlalchemy.orm import Session
 
 from app.encryption import SealedBox, Undecipherable
 from app.tables import LaunchSessionRow
-from launch.context import ContextReference, LaunchContext
+from launch.context import ContextReference, LaunchContext, Tokens
 from launch.pending import BrowserTicket
 
 COOKIE_PREFIX: Final = "__Host-aki-"
@@ -41,6 +41,12 @@ class SessionExpired(SessionError):
     """The session was idle too long, too old, or its access token has ended (SL-62). It has been destroyed."""
 
     code = "session-expired"
+
+
+class RequestForged(SessionError):
+    """A form came back without the session's own token: another site may have sent it (SL-58)."""
+
+    code = "request-forged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,20 @@ class LaunchSession:
     fhir_context: tuple[ContextReference, ...] = ()
     app_context: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
+
+    @property
+    def tokens(self) -> Tokens:
+        """The grant, as the token endpoint knows it."""
+        return Tokens(self.access_token, self.token_expires_at, self.scopes, self.refresh_token)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt to renew a session's token: won by us, busy with somebody else, or renewed already."""
+
+    session: LaunchSession
+    version: int
+    outcome: Literal["won", "busy", "renewed"]
 
 
 def cookie_name(launch_id: str) -> str:
@@ -126,6 +146,65 @@ class LaunchSessions:
         if expired:
             raise SessionExpired
         return self._unseal(sealed, launch_id)
+
+    def claim_renewal(self, session: LaunchSession, *, lease: timedelta) -> "Claim":
+        """Try to become the one who renews this session's token, of all threads and workers.
+
+        Raises SessionMissing, SessionExpired. A claim nobody finishes runs out with its lease.
+        """
+        now = self._clock()
+        with Session(self._engine) as db, db.begin():
+            row = db.get(LaunchSessionRow, session.id)
+            if row is None:
+                raise SessionMissing
+            if row.expires_at <= now:
+                raise SessionExpired
+            current = self._unseal(row.sealed, session.id)
+            version = row.version
+            if current.access_token != session.access_token:
+                return Claim(current, version, outcome="renewed")
+            free = LaunchSessionRow.renewing_until.is_(None) | (LaunchSessionRow.renewing_until <= now)
+            mine = (LaunchSessionRow.id == session.id) & (LaunchSessionRow.version == version) & free
+            # RETURNING, not a count: the database says which of several claims it let through.
+            won = db.scalar(
+                update(LaunchSessionRow)
+                .where(mine)
+                .values(renewing_until=now + lease)
+                .returning(LaunchSessionRow.id)
+                .execution_options(synchronize_session=False)
+            )
+        return Claim(current, version, outcome="busy" if won is None else "won")
+
+    def finish_renewal(self, claim: "Claim", tokens: Tokens) -> LaunchSession:
+        """Store the new tokens; the session stays what it is otherwise. Raises SessionMissing."""
+        renewed = replace(
+            claim.session,
+            access_token=tokens.access_token,
+            token_expires_at=tokens.expires_at,
+            scopes=tokens.scopes,
+            refresh_token=tokens.refresh_token,
+        )
+        sealed = self._box.seal(msgspec.json.encode(renewed), context=f"launch_session/{renewed.id}")
+        changes = {"sealed": sealed, "version": claim.version + 1, "renewing_until": None}
+        if not self._change(claim, changes):
+            raise SessionMissing  # ended, or taken over after the lease, in the meantime
+        return renewed
+
+    def give_up_renewal(self, claim: "Claim") -> None:
+        """Let others try: the EHR could not be reached, the refresh token may still be good."""
+        self._change(claim, {"renewing_until": None})
+
+    def _change(self, claim: "Claim", changes: Mapping[str, object]) -> bool:
+        mine = (LaunchSessionRow.id == claim.session.id) & (LaunchSessionRow.version == claim.version)
+        with Session(self._engine) as db, db.begin():
+            changed = db.scalar(
+                update(LaunchSessionRow)
+                .where(mine)
+                .values(changes)
+                .returning(LaunchSessionRow.id)
+                .execution_options(synchronize_session=False)
+            )
+        return changed is not None
 
     def end(self, launch_id: str) -> None:
         """Destroy a session. Ending one that is gone is no error."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -62,6 +62,10 @@ class LaunchSessionRow(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Counts renewals of the token: who renews compares it, so one renewal never overwrites another."""
+    renewing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """While a worker renews the token; the others wait. Runs out by itself if that worker dies."""
 
 
 class CdsJtiRow(Base):
@@ -74,22 +78,16 @@ class CdsJtiRow(Base):
 
 
 class SigningKeyRow(Base):
-    """A private key of the client, sealed. At most one active per algorithm."""
+    """A private key of the client, sealed. Keys of one algorithm form a chain: each is followed by one at most."""
 
     __tablename__ = "signing_key"
-    __table_args__ = (
-        Index(
-            "one_active_key_per_alg",
-            "alg",
-            unique=True,
-            sqlite_where=text("active = 1"),
-            postgresql_where=text("active = 1"),
-        ),
-    )
+    __table_args__ = (UniqueConstraint("alg", "succeeds", name="one_successor_per_key"),)
 
     kid: Mapped[str] = mapped_column(String(64), primary_key=True)
     alg: Mapped[str] = mapped_column(String(8))
-    active: Mapped[int] = mapped_column(Integer)
+    succeeds: Mapped[str] = mapped_column(String(64))
+    """The `kid` of the key before; empty for the first."""
+    signs_from: Mapped[datetime] = mapped_column(UtcDateTime)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -104,3 +102,35 @@ class AuditEventRow(Base):
     body: Mapped[str] = mapped_column(Text)
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class AuditAnchorRow(Base):
+    """A place of the chain held fast. `daily`: must still be there. `purged`: all up to here was let go."""
+
+    __tablename__ = "audit_anchor"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class JobLeaseRow(Base):
+    """Who runs a scheduled job now, until when at the latest, and when it last finished."""
+
+    __tablename__ = "job_lease"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    held_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SiteStateRow(Base):
+    """What was last seen of something that is audited when it changes, such as the configuration's digest."""
+
+    __tablename__ = "site_state"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -24,11 +24,12 @@ class AuthorizationRequest:
     url: str = field(repr=False)
     state: str = field(repr=False)
     pending: PendingLaunch
+    prefers_post: bool = False
 
     @property
-    def is_long(self) -> bool:
-        """Whether the address may be cut off on its way, so that a POST form is needed (SL-21)."""
-        return len(self.url) > LONGEST_URL_CHARS
+    def by_form(self) -> bool:
+        """Whether to POST: the site asks for it, or the address may be cut off on its way (SL-21)."""
+        return self.prefers_post or len(self.url) > LONGEST_URL_CHARS
 
     def as_form(self) -> tuple[str, list[tuple[str, str]]]:
         """The same request as a form: its target and its fields."""
@@ -68,14 +69,19 @@ def authorization_request(
         code_challenge=create_s256_code_challenge(pending.code_verifier),
         code_challenge_method="S256",
     )
-    return AuthorizationRequest(url=str(url), state=state, pending=pending)
+    prefers_post = registration.authorize_method == "post"
+    return AuthorizationRequest(url=str(url), state=state, pending=pending, prefers_post=prefers_post)
 
 
 def requested_scopes(
     registration: EhrRegistration, product_scopes: Sequence[str], *, standalone: bool
 ) -> tuple[str, ...]:
-    """The registration's scopes or the product's, with the launch scope that fits (SL-23, SL-26)."""
+    """The registration's scopes or the product's, with the launch scope that fits (SL-23, SL-26).
+
+    `online_access` or `offline_access` only where the registration asks to refresh (SL-29).
+    """
     wanted = registration.scopes if registration.scopes is not None else ("openid", "fhirUser", *product_scopes)
     launch_scope = "launch/patient" if standalone else "launch"
     other = "launch" if standalone else "launch/patient"
-    return tuple(dict.fromkeys((launch_scope, *(scope for scope in wanted if scope != other))))
+    refresh = () if registration.refresh == "none" else (registration.refresh,)
+    return tuple(dict.fromkeys((launch_scope, *(scope for scope in wanted if scope != other), *refresh)))

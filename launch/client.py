@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from launch import tokens
 from launch.authorization import AuthorizationRequest, authorization_request, requested_scopes
-from launch.context import LaunchContext, launch_context
+from launch.context import LaunchContext, Tokens, launch_context
 from launch.discovery import Discovery, SessionFor, SmartConfiguration, get_json
-from launch.errors import AuthorizationRefused, EhrMisconfigured, LaunchParametersMissing
+from launch.errors import AuthorizationRefused, EhrMisconfigured, LaunchError, LaunchParametersMissing
 from launch.id_token import Expected, Identity, verify_id_token
 from launch.jwks import FetchedKeys
 from launch.keys import ClientKeys
@@ -90,15 +90,37 @@ class LaunchClient:
         configuration = self._discovery.configuration(registration)
         _check_response_issuer(query, configuration)
         now = self._clock()
-        endpoint = tokens.TokenEndpoint(
-            configuration.token_endpoint, registration, self.keys, self._session_for(registration)
-        )
+        endpoint = self._token_endpoint(registration, configuration)
         response = tokens.exchange_code(endpoint, code=query["code"], pending=pending, now=now)
         granted = tokens.read_tokens(response, requested=frozenset(pending.scopes), now=now)
         user = self._user(response.get("id_token"), registration, configuration, pending)
         return launch_context(
             response, ehr_id=registration.id, fhir_base_url=pending.iss.rstrip("/"), tokens=granted, user=user
         )
+
+    def renew(self, ehr_id: str, granted: Tokens, *, patient: str) -> Tokens:
+        """New tokens for a launch that goes on (SL-66). Raises any LaunchError; never tried twice."""
+        registration = self.registry.by_id(ehr_id)
+        endpoint = self._token_endpoint(registration, self._discovery.configuration(registration))
+        return tokens.refresh(endpoint, granted, now=self._clock(), patient=patient)
+
+    def revoke(self, ehr_id: str, granted: Tokens) -> bool:
+        """Best effort to make the EHR forget a launch's tokens; whether it confirmed (SL-70). Never raises."""
+        try:
+            registration = self.registry.by_id(ehr_id)
+            configuration = self._discovery.configuration(registration)
+        except LaunchError:
+            return False
+        if configuration.revocation_endpoint is None:
+            return False
+        endpoint = self._token_endpoint(registration, configuration)
+        return tokens.revoke(endpoint, configuration.revocation_endpoint, granted, now=self._clock())
+
+    def _token_endpoint(
+        self, registration: EhrRegistration, configuration: SmartConfiguration
+    ) -> tokens.TokenEndpoint:
+        session = self._session_for(registration)
+        return tokens.TokenEndpoint(configuration.token_endpoint, registration, self.keys, session)
 
     def _begin(self, registration: EhrRegistration, iss: str, launch: str | None) -> AuthorizationRequest:
         configuration = self._discovery.configuration(registration)

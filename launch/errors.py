@@ -50,6 +50,12 @@ class NoPatientInContext(LaunchError):
     code = "no-patient-in-context"
 
 
+class PatientChanged(LaunchError):
+    """A refreshed token belongs to another patient than the launch it renews; nothing may be read with it."""
+
+    code = "patient-changed"
+
+
 class PatientUserRefused(LaunchError):
     """The signed-in user is a patient; this is a tool for clinicians (SL-47)."""
 

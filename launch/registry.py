@@ -97,7 +97,28 @@ def _as_scope(token: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_as_base)]
 Origin = Annotated[str, AfterValidator(_as_origin)]
 Scope = Annotated[str, AfterValidator(_as_scope)]
+
+
+def _as_system_scope(token: str) -> str:
+    if not token.startswith("system/"):
+        raise ValueError("must begin with system/")
+    return _as_scope(token)
+
+
+SystemScope = Annotated[str, AfterValidator(_as_system_scope)]
+ClientId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$")]
 EhrId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]{0,39}$")]
+
+
+class BackendRegistration(BaseModel):
+    """The client for work without a user (SMART Backend Services): `[ehr.backend]`. Always `private_key_jwt`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: ClientId
+    signing_alg: SigningAlgorithm = "ES384"
+    scopes: Annotated[tuple[SystemScope, ...], Field(min_length=1)]
+    """`system/` scopes; a request without them is refused by every server (SL-80)."""
 
 
 class EhrRegistration(BaseModel):
@@ -108,7 +129,7 @@ class EhrRegistration(BaseModel):
     id: EhrId
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     iss: BaseUrl
-    client_id: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$")]
+    client_id: ClientId
     auth_method: AuthMethod = "private_key_jwt"
     client_secret: SecretStr | None = None
     signing_alg: SigningAlgorithm = "ES384"
@@ -116,6 +137,10 @@ class EhrRegistration(BaseModel):
     """Replaces the product's own list; `launch` (or `launch/patient`) is always added."""
     scope_syntax: ScopeSyntax | None = None
     """None: v2 when the EHR announces `permission-v2`, else v1 (SL-25)."""
+    refresh: Literal["none", "online_access", "offline_access"] = "none"
+    """Asks for a refresh token, where a launch must outlive its access token (SL-29). Most need none."""
+    authorize_method: Literal["auto", "post"] = "auto"
+    """"auto": GET, and POST for an address too long for some servers; "post": always POST (SL-21)."""
     redirect_uri: str | None = None
     id_token_issuer: str | None = None
     """Where the `iss` of id_tokens is not the published `issuer` (SL-42)."""
@@ -128,6 +153,7 @@ class EhrRegistration(BaseModel):
     """Origins whose pages may show this app in a frame (SL-60)."""
     discovery_headers: dict[str, str] = Field(default_factory=dict)
     """Sent with discovery only, for example `Epic-Client-ID` (SL-13)."""
+    backend: BackendRegistration | None = None
     networks: tuple[IPvAnyNetwork, ...] = ()
     """Private address ranges this EHR may resolve to; public addresses need no entry."""
     allow_http: bool = False
@@ -150,6 +176,18 @@ class EhrRegistration(BaseModel):
         except ValueError:
             return False
         return origin in self.origins and (origin.startswith("https://") or self.allow_http)
+
+    def as_backend(self) -> "EhrRegistration | None":
+        """This EHR seen by the backend client; None where none is registered."""
+        if self.backend is None:
+            return None
+        changes = {
+            "client_id": self.backend.client_id,
+            "signing_alg": self.backend.signing_alg,
+            "auth_method": "private_key_jwt",
+            "client_secret": None,
+        }
+        return self.model_copy(update=changes)
 
     @model_validator(mode="after")
     def _secrets_fit_the_method(self) -> Self:

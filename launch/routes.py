@@ -21,7 +21,8 @@ _POST_PAGE: Final = """<!doctype html>
 <body><form method="post" action="{{ target }}">
 {% for name, value in fields %}<input type="hidden" name="{{ name }}" value="{{ value }}">
 {% endfor %}<p>The launch is ready.</p><button type="submit" autofocus>Continue to sign-in</button>
-</form></body></html>"""
+</form><script src="/launch/continue.js" defer></script></body></html>"""
+_CONTINUE: Final = "document.forms[0].submit();\n"
 
 
 class LaunchEvents(Protocol):
@@ -31,7 +32,7 @@ class LaunchEvents(Protocol):
         """Give the browser its ticket."""
 
     def accepted(self, context: LaunchContext, pending_launch_id: str) -> Response:
-        """Open a session and send the browser on to the patient's page."""
+        """Open a session and send the browser on to the patient's page. Raises LaunchError to refuse it."""
 
     def refused(self, ehr_id: str, error: LaunchError) -> None:
         """Write down that a launch from a known EHR came back and was refused."""
@@ -55,6 +56,11 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
         """EHR launch (SL-1). Other query parameters are left alone (SL-6)."""
         return _send_to_ehr(deps, deps.client.begin(_parameter("iss"), _parameter("launch")))
 
+    @blueprint.get("/launch/continue.js")
+    def launch_continue() -> Response:
+        """Sends the form of `_POST_PAGE` without a click; without scripts its button does."""
+        return Response(_CONTINUE, mimetype="text/javascript")
+
     @blueprint.get("/launch/standalone")
     def launch_standalone() -> Response:
         """Standalone launch at a registered EHR, named by its id in the registry."""
@@ -72,11 +78,10 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
         g.ehr_id = pending.ehr_id
         query = {name: value for name in ("code", "error", "iss") if (value := _parameter(name)) is not None}
         try:
-            context = deps.client.finish(pending, query)
+            return deps.events.accepted(deps.client.finish(pending, query), launch_id)
         except LaunchError as error:
             deps.events.refused(pending.ehr_id, error)
             raise
-        return deps.events.accepted(context, launch_id)
 
     @blueprint.get("/.well-known/jwks.json")
     def jwks() -> Response:
@@ -92,7 +97,7 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
 def _send_to_ehr(deps: LaunchDependencies, asked: AuthorizationRequest) -> Response:
     g.ehr_id = asked.pending.ehr_id
     ticket = deps.pending.remember(asked.state, asked.pending)
-    response = _form_page(asked) if asked.is_long else _redirect(asked.url)
+    response = _form_page(asked) if asked.by_form else _redirect(asked.url)
     deps.events.begun(ticket, response)
     return response
 

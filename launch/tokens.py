@@ -1,7 +1,10 @@
-"""The token endpoint: code for tokens, refresh, revocation (SL-33..39, 66, 70). authlib speaks the OAuth."""
+"""The token endpoint: code for tokens, refresh, backend grant, revocation (SL-33..39, 66, 70, 80).
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+authlib speaks the OAuth.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +14,7 @@ from authlib.oauth2.client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from launch.context import Tokens
-from launch.errors import EhrMisconfigured, EhrUnavailable, TokenRefused
+from launch.errors import EhrMisconfigured, EhrUnavailable, PatientChanged, TokenRefused
 from launch.keys import ClientKeys
 from launch.pending import PendingLaunch
 from launch.registry import EhrRegistration
@@ -90,14 +93,17 @@ def exchange_code(
     )
 
 
-def refresh(endpoint: TokenEndpoint, tokens: Tokens, *, now: datetime) -> Tokens:
+def refresh(endpoint: TokenEndpoint, tokens: Tokens, *, now: datetime, patient: str | None = None) -> Tokens:
     """New tokens for a refresh token, same scopes. A rotated refresh token replaces the old one (SL-66).
 
     Raises TokenRefused, EhrUnavailable, EhrMisconfigured; after TokenRefused the old refresh token is worthless.
+    PatientChanged when the answer names another patient than `patient`.
     """
     if tokens.refresh_token is None:
         raise TokenRefused("no refresh token")
     response = _ask(endpoint, now, grant_type="refresh_token", refresh_token=tokens.refresh_token)
+    if patient is not None and response.get("patient", patient) != patient:
+        raise PatientChanged
     renewed = read_tokens(response, requested=tokens.scopes, now=now)
     return Tokens(
         access_token=renewed.access_token,
@@ -105,6 +111,34 @@ def refresh(endpoint: TokenEndpoint, tokens: Tokens, *, now: datetime) -> Tokens
         scopes=renewed.scopes,
         refresh_token=renewed.refresh_token or tokens.refresh_token,
     )
+
+
+def client_credentials(endpoint: TokenEndpoint, scopes: Sequence[str], *, now: datetime) -> Tokens:
+    """Tokens for the app itself, without a user (SMART Backend Services; SL-80). No refresh token is kept.
+
+    Raises TokenRefused, EhrUnavailable, EhrMisconfigured.
+    """
+    response = _ask(endpoint, now, grant_type="client_credentials", scope=" ".join(scopes))
+    granted = read_tokens(response, requested=frozenset(scopes), now=now)
+    return replace(granted, refresh_token=None)
+
+
+def revoke(endpoint: TokenEndpoint, revocation_url: str, tokens: Tokens, *, now: datetime) -> bool:
+    """Ask the EHR to forget the tokens (RFC 7009; SL-70): the refresh token first, as it makes the others.
+
+    Best effort: False when the EHR did not confirm. Never raises for what the EHR does.
+    """
+    kinds = (("refresh_token", tokens.refresh_token), ("access_token", tokens.access_token))
+    confirmed = [_revoked(endpoint, revocation_url, token, kind, now) for kind, token in kinds if token]
+    return all(confirmed)
+
+
+def _revoked(endpoint: TokenEndpoint, url: str, token: str, kind: str, now: datetime) -> bool:
+    try:
+        answer = _client(endpoint, now).revoke_token(url, token=token, token_type_hint=kind)
+    except (_OAuthError, requests.RequestException, ValueError):
+        return False
+    return bool(answer.status_code == 200)
 
 
 def read_tokens(response: Mapping[str, Any], *, requested: frozenset[str], now: datetime) -> Tokens:
@@ -131,18 +165,24 @@ def _life(expires_in: object) -> timedelta:
     return min(timedelta(seconds=expires_in), _LONGEST_LIFE)
 
 
-def _ask(endpoint: TokenEndpoint, now: datetime, **parameters: str) -> Mapping[str, Any]:
+def _client(endpoint: TokenEndpoint, now: datetime) -> _Client:
     registration = endpoint.registration
     secret = registration.client_secret.get_secret_value() if registration.client_secret else None
+    method = _AUTH_METHOD[registration.auth_method]
     client = _Client(
         endpoint.session,
         client_id=registration.client_id,
         client_secret=secret,
-        token_endpoint_auth_method=_AUTH_METHOD[registration.auth_method],
+        token_endpoint_auth_method=method,
+        revocation_endpoint_auth_method=method,
     )
     client.register_client_auth_method(_Assertion(endpoint, now))
+    return client
+
+
+def _ask(endpoint: TokenEndpoint, now: datetime, **parameters: str) -> Mapping[str, Any]:
     try:
-        response = client.fetch_token(endpoint.url, **parameters)
+        response = _client(endpoint, now).fetch_token(endpoint.url, **parameters)
     except _OAuthError as error:
         raise TokenRefused(error.error) from None
     except requests.HTTPError as error:

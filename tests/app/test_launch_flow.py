@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
+from app.audit_anchors import verify
 from app.factory import create_app
 from app.logs import configure_logs
 from app.services import AppServices, open_services
@@ -21,7 +22,7 @@ TOKEN = {
     "access_token": "at",
     "token_type": "Bearer",
     "expires_in": 3600,
-    "scope": "launch openid",
+    "scope": "launch openid patient/*.rs",
     "patient": "p1",
 }
 
@@ -83,9 +84,9 @@ def test_a_launch_ends_at_a_clean_address_with_a_session_bound_to_its_patient(
     assert done.status_code == 303
     session = services.sessions.open(_launch_id(done), _cookies(client))
     assert (session.patient_id, session.fhir_user, session.ehr_id) == ("p1", "Practitioner/7", "local")
-    assert session.scopes == {"launch", "openid"}
+    assert session.scopes == {"launch", "openid", "patient/*.rs"}
     assert [event["action"] for event in services.audit.events()] == ["launch-accepted"]
-    assert services.audit.verify() is None
+    assert verify(services.engine) is None
 
 
 def test_the_verifier_sent_is_the_one_behind_the_challenge(client, ehr) -> None:

@@ -75,8 +75,8 @@ def test_secrets_of_a_launch_stay_out_of_its_repr() -> None:
 def test_a_long_launch_token_turns_the_request_into_a_form_with_the_same_fields() -> None:
     made = _request(launch="x" * 3000)
     target, fields = made.as_form()
-    assert made.is_long
-    assert not _request().is_long
+    assert made.by_form
+    assert not _request().by_form
     assert target == "https://ehr.example.org/authorize"
     assert fields == parse_qsl(urlsplit(made.url).query)
 
