@@ -1,27 +1,47 @@
 """The audit trail: append-only, each line chained to the one before by SHA-256, so a change or a gap shows.
 
 Who looked at which patient, what was answered, by which model. Recording comes before showing: when it fails,
-nothing of the patient is shown (45 CFR 164.312(b)).
+nothing of the patient is shown (45 CFR 164.312(b)). Anchors hold the end of the chain fast: `audit_anchors`.
 """
 
+import getpass
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.database import serialized
 from app.sessions import Clock
 from app.tables import AuditEventRow
 
-Action = Literal["launch-accepted", "launch-refused", "chart-viewed", "card-returned", "cds-refused", "write-back"]
+Action = Literal[
+    "launch-accepted",
+    "launch-refused",
+    "launch-ended",
+    "chart-viewed",
+    "card-returned",
+    "card-suppressed",
+    "cds-refused",
+    "cds-feedback",
+    "write-back",
+    "trail-exported",
+    "trail-purged",
+    "key-changed",
+    "configuration-changed",
+    "database-changed",
+    "jobs-run",
+]
 
-_FIRST_HASH: Final = "0" * 64
+FIRST_HASH: Final = "0" * 64
 _ATTEMPTS: Final = 20
+_PAGE_ROWS: Final = 1000
 
 
 class AuditFailed(Exception):
@@ -32,62 +52,98 @@ class AuditFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One thing that happened to one patient's data. Never a name, a value or a token."""
+    """One thing that happened to one patient's data, or to the installation. Never a name, a value or a token.
+
+    `outcome` is a code or a count; `service` the CDS service asked, `jti` the id of its caller's token (never
+    the token), `reference` what was written or changed, such as `RiskAssessment/1` or a key's id.
+    """
 
     action: Action
     outcome: str
-    ehr_id: str
+    ehr_id: str | None = None
     who: str | None = None
     patient_id: str | None = None
     model_sha256: str | None = None
     request_id: str | None = None
+    encounter_id: str | None = None
+    service: str | None = None
+    hook_instance: str | None = None
+    jti: str | None = None
+    reference: str | None = None
 
 
 class AuditTrail:
-    """Appends events; several workers may append at once."""
+    """Appends events; several workers and hosts may append at once."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, on_failure: Callable[[], None] | None = None) -> None:
         self._engine = engine
         self._clock = clock
+        self._on_failure = on_failure
 
     def record(self, event: AuditEvent) -> None:
         """Append an event. Raises AuditFailed when it cannot be written."""
         for _ in range(_ATTEMPTS):
             try:
-                self._append(event)
+                with serialized(self._engine) as connection:
+                    append(connection, event, self._clock())
             except IntegrityError:
-                continue  # another worker took this place in the chain: join behind it
+                continue  # a worker of an older release took this place in the chain: join behind it
             except SQLAlchemyError:
                 break  # the driver has waited its own busy timeout already
             return
+        if self._on_failure is not None:
+            self._on_failure()
         raise AuditFailed
 
-    def verify(self) -> int | None:
-        """The number of the first line that does not fit the chain, or None when all do."""
-        previous, expected_seq = _FIRST_HASH, 1
-        for row in self._rows():
-            if row.seq != expected_seq or row.previous_hash != previous or row.hash != _hash(previous, row.body):
-                return expected_seq
-            previous, expected_seq = row.hash, expected_seq + 1
-        return None
+    def events(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """Events in order, as written; of a period when given (`since` included, `until` not)."""
+        for row in rows_in_order(self._engine):
+            if (since is None or row.at >= since) and (until is None or row.at < until):
+                yield json.loads(row.body)
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Every event in order, as written."""
-        return (json.loads(row.body) for row in self._rows())
 
-    def _append(self, event: AuditEvent) -> None:
-        with Session(self._engine) as db, db.begin():
-            last = db.execute(
-                select(AuditEventRow.seq, AuditEventRow.hash).order_by(AuditEventRow.seq.desc()).limit(1)
-            ).first()
-            seq, previous = (last.seq + 1, last.hash) if last else (1, _FIRST_HASH)
-            at = self._clock()
-            body = _body(event, seq, at)
-            db.add(AuditEventRow(seq=seq, at=at, body=body, previous_hash=previous, hash=_hash(previous, body)))
+def rows_in_order(engine: Engine) -> Iterator[AuditEventRow]:
+    """Every line from the first on, read a page at a time so that no transaction stays open between them."""
+    seq = 0
+    while True:
+        asked = select(AuditEventRow).where(AuditEventRow.seq > seq).order_by(AuditEventRow.seq).limit(_PAGE_ROWS)
+        with Session(engine) as db:
+            page = db.scalars(asked).all()
+        yield from page
+        if len(page) < _PAGE_ROWS:
+            return
+        seq = page[-1].seq
 
-    def _rows(self) -> Iterator[AuditEventRow]:
-        with Session(self._engine) as db:
-            yield from db.scalars(select(AuditEventRow).order_by(AuditEventRow.seq)).yield_per(1000)
+
+def append(connection: Connection, event: AuditEvent, at: datetime) -> tuple[int, str]:
+    """Add an event at the end of the chain, inside a `serialized` transaction; its place and hash."""
+    seq, previous = last_place(connection)
+    seq += 1
+    body = _body(event, seq, at)
+    digest = chain_hash(previous, body)
+    row = {"seq": seq, "at": at, "body": body, "previous_hash": previous, "hash": digest}
+    connection.execute(insert(AuditEventRow), row)
+    return seq, digest
+
+
+def last_place(connection: Connection) -> tuple[int, str]:
+    """Number and hash of the last line; (0, zeros) before the first."""
+    asked = select(AuditEventRow.seq, AuditEventRow.hash).order_by(AuditEventRow.seq.desc()).limit(1)
+    last = connection.execute(asked).first()
+    return (last.seq, last.hash) if last else (0, FIRST_HASH)
+
+
+def chain_hash(previous: str, body: str) -> str:
+    """The hash of a line: over the hash of the line before and its own text."""
+    return hashlib.sha256(f"{previous}{body}".encode()).hexdigest()
+
+
+def operator() -> str:
+    """Who runs a command, for events that no EHR's user caused."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"cli:uid-{os.getuid()}"  # a container's user without a name
 
 
 def _body(event: AuditEvent, seq: int, at: datetime) -> str:
@@ -95,7 +151,3 @@ def _body(event: AuditEvent, seq: int, at: datetime) -> str:
     fields = {name: value for name, value in asdict(event).items() if value is not None}
     fields |= {"seq": seq, "at": at.astimezone(UTC).isoformat()}
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def _hash(previous: str, body: str) -> str:
-    return hashlib.sha256(f"{previous}{body}".encode()).hexdigest()

@@ -2,17 +2,21 @@
 
 import os
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_TIMEOUT_MS = 5000
+_BUSY_TIMEOUT_MS: Final = 5000
+_WAIT_SECONDS: Final = 5
+_CHAIN_LOCK: Final = 0x616B69  # any number this application alone uses: "aki"
 
 
 def open_engine(url: str) -> Engine:
@@ -24,24 +28,72 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
         event.listen(engine, "connect", _prepare_sqlite)
     else:
-        engine = create_engine(parsed, pool_pre_ping=True, pool_size=8, max_overflow=8)
+        engine = create_engine(
+            parsed,
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=8,
+            pool_timeout=_WAIT_SECONDS,
+            connect_args={"connect_timeout": _WAIT_SECONDS},
+        )
+        event.listen(engine, "connect", _prepare_postgresql)
     _forget_connections_after_fork(engine)
     return engine
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest migration."""
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to the newest migration, or forward to a named one."""
     config = _alembic_config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Bring the schema back to an earlier migration, before an older release is started again."""
+    config = _alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def is_current(engine: Engine) -> bool:
     """Whether the schema is at the newest migration."""
-    head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
+    return schema_revision(engine) == known_revisions()[0]
+
+
+def schema_revision(engine: Engine) -> str | None:
+    """The migration the schema is at; None for an empty database."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def known_revisions() -> tuple[str, ...]:
+    """Every migration of this release, newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
+
+
+@contextmanager
+def serialized(engine: Engine) -> Iterator[Connection]:
+    """A transaction no other such transaction overlaps, and that is on the disk once it has ended.
+
+    SQLite: the write lock from the start, and a synchronised write-ahead log (NORMAL may lose the last
+    commits with the power). PostgreSQL: an advisory lock that ends with the transaction.
+    """
+    with engine.connect() as connection:
+        is_sqlite = engine.dialect.name == "sqlite"
+        if is_sqlite:
+            connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})")
+        try:
+            yield connection
+            connection.commit()
+        finally:
+            connection.rollback()
+            if is_sqlite:
+                connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
 
 
 def _alembic_config() -> Config:
@@ -62,6 +114,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """A lock that is not had in time is an error to answer with, not a worker that hangs."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'")
+        cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+    connection.commit()
 
 
 def _forget_connections_after_fork(engine: Engine) -> None:

@@ -81,6 +81,16 @@ class Settings(BaseSettings):
     cds_budget_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
     """For answering one CDS Hooks call, fetching included."""
 
+    audit_retention_years: Annotated[int, Field(ge=1, le=50)] = 6
+    """How long `aki jobs run` keeps the audit trail (45 CFR 164.316(b)(2))."""
+    audit_anchor_file: Path | None = None
+    """Where the trail's daily anchors are written beside the database. Default: in `state_dir`."""
+
+    launches_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 300
+    """Per address of a caller and process; beyond it 429."""
+    cds_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
+    """Per address of a caller and process; beyond it 429."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     trusted_proxy_count: Annotated[int, Field(ge=0, le=5)] = 0
     bind: str = "127.0.0.1:8080"
@@ -122,6 +132,11 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Whether browsers reach this app over TLS."""
         return self.public_url.startswith("https://")
+
+    @property
+    def anchor_file(self) -> Path:
+        """The file of the audit trail's anchors."""
+        return self.audit_anchor_file or self.state_dir / "audit-anchors.ndjson"
 
     @property
     def resolved_database_url(self) -> str:

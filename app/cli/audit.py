@@ -2,13 +2,24 @@
 
 import json
 import sys
-from datetime import UTC, datetime
 
 import click
 
-from app.audit import AuditTrail
-from app.cli.configured import configured
+from app.audit_anchors import AnchorFileUnreadable
+from app.audit_anchors import verify as check_chain
+from app.cli.installation import open_installation
 from app.cli.problems import Problem
+
+_KEEP = "Keep the database as it is, compare it with the last backup, and tell security (docs/security.md)."
+_REASONS = {
+    "line-missing": "it is not there",
+    "chain-broken": "it does not follow the line before it",
+    "line-changed": "its text was changed",
+    "time-changed": "its time was changed",
+    "differs-from-anchor": "it is not the line that was anchored",
+    "end-cut-off": "an anchored line is not there, so the end was cut off",
+    "start-cut-off": "the lines before it went without a purge being written down",
+}
 
 
 @click.group()
@@ -29,14 +40,25 @@ def verify(as_json: bool) -> None:
     \b
     aki audit verify
     """
-    broken_at = _trail().verify()
+    installation = open_installation()
+    anchor_file = installation.settings.anchor_file
+    try:
+        broken = check_chain(installation.engine, anchor_file)
+    except AnchorFileUnreadable as error:
+        raise Problem(f"The anchor file {anchor_file} holds a line that is no anchor.", _KEEP) from error
     if as_json:
-        click.echo(json.dumps({"ok": broken_at is None, **({} if broken_at is None else {"line": broken_at})}))
-        sys.exit(0 if broken_at is None else 1)
-    if broken_at is not None:
-        cause = f"The audit trail does not hold together from line {broken_at} on."
-        raise Problem(cause, "Keep the database as it is, compare it with the last backup, and tell security.")
+        found = {} if broken is None else {"line": broken.seq, "reason": broken.reason}
+        click.echo(json.dumps({"ok": broken is None, "anchors": anchor_file.exists(), **found}))
+        sys.exit(0 if broken is None else 1)
+    if broken is not None:
+        raise Problem(
+            f"The audit trail does not hold from line {broken.seq} on: {_REASONS[broken.reason]}.", _KEEP
+        )
     click.echo("The audit trail is whole.")
+    if not anchor_file.exists():
+        click.echo(
+            f"No anchors are filed at {anchor_file}: a trail written anew would not show. Run: aki jobs run"
+        )
 
 
 @audit.command("export")
@@ -46,21 +68,5 @@ def export() -> None:
     \b
     aki audit export > audit.ndjson
     """
-    for event in _trail().events():
+    for event in open_installation().trail.events():
         click.echo(json.dumps(event, ensure_ascii=False))
-
-
-def _trail() -> AuditTrail:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from app.database import is_current, open_engine
-
-    settings, _ = configured()
-    engine = open_engine(settings.resolved_database_url)
-    try:
-        ready = is_current(engine)
-    except SQLAlchemyError as error:
-        raise Problem("The database cannot be opened.", "Check AKI_DATABASE_URL or AKI_STATE_DIR.") from error
-    if not ready:
-        raise Problem("The database schema is not current.", "Run: aki db upgrade")
-    return AuditTrail(engine, lambda: datetime.now(UTC))

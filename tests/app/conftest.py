@@ -2,16 +2,28 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from app.database import upgrade
 from tests.builders.clock import Clock
+from tests.builders.databases import ENGINES, fresh_engine
 from tests.builders.fake_ehr import FakeEhr, running_fake_ehr
 
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """The schema of this release on each engine it runs on."""
+    with fresh_engine(request.param, tmp_path) as engine:
+        upgrade(engine)
+        yield engine
 
 
 @pytest.fixture

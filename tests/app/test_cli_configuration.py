@@ -98,7 +98,7 @@ def test_changed_audit_trail_is_found_and_the_line_named(installation: dict[str,
     engine.dispose()
     result = run("audit", "verify", "--json", **installation)
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == {"ok": False, "line": 2}
+    assert json.loads(result.stdout) == {"ok": False, "anchors": False, "line": 2, "reason": "line-changed"}
 
 
 def test_audit_without_a_database_says_what_to_run(registry: Path, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""The installation a command works on: its settings, its database, and its audit trail."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.audit import AuditEvent, AuditFailed, AuditTrail
+from app.cli.configured import configured
+from app.cli.problems import Problem
+from app.database import is_current, open_engine
+from app.settings import Settings
+
+
+def now() -> datetime:
+    """The commands' clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Settings and the open database."""
+
+    settings: Settings
+    engine: Engine
+
+    @property
+    def trail(self) -> AuditTrail:
+        """The audit trail."""
+        return AuditTrail(self.engine, now)
+
+    def record(self, event: AuditEvent) -> None:
+        """Write down what a command does. Raises Problem: what cannot be recorded is not done."""
+        try:
+            self.trail.record(event)
+        except AuditFailed as error:
+            cure = "Nothing was changed. Check the database: aki db check"
+            raise Problem("This could not be written into the audit trail.", cure) from error
+
+
+def open_installation() -> Installation:
+    """The configured installation with a current schema. Raises Problem."""
+    settings, _ = configured()
+    engine = open_engine(settings.resolved_database_url)
+    try:
+        ready = is_current(engine)
+    except SQLAlchemyError as error:
+        raise Problem("The database cannot be opened.", "Check AKI_DATABASE_URL or AKI_STATE_DIR.") from error
+    if not ready:
+        raise Problem("The database schema is not current.", "Run: aki db upgrade")
+    return Installation(settings, engine)

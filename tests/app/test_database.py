@@ -1,0 +1,179 @@
+"""The database on both engines: the code's own tables, safe ways in, and migrations that lose nothing."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from app.audit import AuditEvent, AuditTrail
+from app.audit_anchors import anchor_now, verify
+from app.database import downgrade, is_current, known_revisions, open_engine, schema_revision, serialized, upgrade
+from app.encryption import SealedBox
+from app.signing_keys import StoredKeys
+from app.tables import Base, CdsJtiRow
+from launch.keys import new_key
+from tests.builders.databases import ENGINES, fresh_engine
+from tests.builders.registrations import MASTER_KEY
+
+
+@pytest.fixture(params=ENGINES)
+def empty(request: pytest.FixtureRequest, tmp_path: Path):
+    with fresh_engine(request.param, tmp_path) as engine:
+        yield engine
+
+
+def test_the_migrations_build_exactly_the_tables_of_the_code(database: Engine) -> None:
+    with database.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    assert is_current(database)
+
+
+def test_an_empty_database_is_not_current(empty: Engine) -> None:
+    assert not is_current(empty)
+    assert schema_revision(empty) is None
+
+
+def test_upgrading_twice_changes_nothing(database: Engine) -> None:
+    upgrade(database)
+    assert is_current(database)
+
+
+def test_every_migration_goes_up_and_down_again_and_leaves_no_table(empty: Engine) -> None:
+    oldest_first = known_revisions()[::-1]
+    for revision in oldest_first:
+        upgrade(empty, revision)
+        assert schema_revision(empty) == revision
+    for revision in [*known_revisions()[1:], "base"]:
+        downgrade(empty, revision)
+    assert set(inspect(empty).get_table_names()) <= {"alembic_version"}
+
+
+def test_an_older_releases_data_survives_the_way_up_and_back(empty: Engine, clock) -> None:
+    """Upgrade and rollback guide of docs/operations.md: old release's database -> this release -> old release."""
+    upgrade(empty, known_revisions()[-1])
+    box, trail = SealedBox([MASTER_KEY]), AuditTrail(empty, clock)
+    key = new_key("ES384")
+    kid = str(key.jwk["kid"])
+    stored = {
+        "kid": kid,
+        "sealed": box.seal(msgspec.json.encode(dict(key.jwk)), context=f"signing_key/{kid}"),
+        "at": clock() if empty.dialect.name == "postgresql" else "2026-01-01 00:00:00",
+    }
+    with empty.begin() as connection:
+        columns, values = "kid, alg, active, sealed, created_at", ":kid, 'ES384', 1, :sealed, :at"
+        connection.execute(text(f"INSERT INTO signing_key ({columns}) VALUES ({values})"), stored)  # noqa: S608
+    for number in range(3):
+        trail.record(AuditEvent("chart-viewed", "Assessment", "local", patient_id=f"p{number}"))
+
+    upgrade(empty)
+    assert verify(empty) is None
+    assert [dict(stored.jwk) for stored in StoredKeys(empty, box, clock).load()] == [dict(key.jwk)]
+    trail.record(AuditEvent("chart-viewed", "Assessment", "local", patient_id="p3"))
+    anchor_now(empty, clock(), None)
+
+    downgrade(empty, known_revisions()[-1])
+    assert [event["patient_id"] for event in trail.events()] == ["p0", "p1", "p2", "p3"]
+    upgrade(empty)
+    assert verify(empty) is None
+
+
+def test_sqlite_waits_for_a_lock_keeps_foreign_keys_and_a_write_ahead_log(tmp_path: Path) -> None:
+    with fresh_engine("sqlite", tmp_path) as engine, engine.connect() as connection:
+        found = {
+            pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
+            for pragma in ("journal_mode", "busy_timeout", "foreign_keys", "synchronous", "secure_delete")
+        }
+    assert found == {
+        "journal_mode": "wal",
+        "busy_timeout": 5000,
+        "foreign_keys": 1,
+        "synchronous": 1,
+        "secure_delete": 1,
+    }
+
+
+def test_a_serialized_transaction_is_synchronised_to_the_disk_and_only_it(tmp_path: Path) -> None:
+    with fresh_engine("sqlite", tmp_path) as engine:
+        upgrade(engine)
+        with serialized(engine) as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+
+
+def test_serialized_transactions_never_overlap(database: Engine) -> None:
+    inside, most, failures = [0], [0], []
+
+    def work() -> None:
+        try:
+            for _ in range(5):
+                with serialized(database):
+                    inside[0] += 1
+                    most[0] = max(most[0], inside[0])
+                    inside[0] -= 1
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most[0], failures) == (1, [])
+
+
+def test_a_failed_serialized_transaction_leaves_nothing_and_lets_the_next_in(database: Engine, clock) -> None:
+    row = {"jti_hash": "a", "expires_at": clock()}
+
+    def write_twice() -> None:
+        with serialized(database) as connection:
+            connection.execute(CdsJtiRow.__table__.insert(), row)
+            connection.execute(CdsJtiRow.__table__.insert(), row)
+
+    with pytest.raises(IntegrityError):
+        write_twice()
+    with serialized(database) as connection:
+        assert connection.execute(select(CdsJtiRow.jti_hash)).all() == []
+
+
+def test_times_come_back_in_utc_and_a_time_without_zone_is_refused(database: Engine, clock) -> None:
+    from datetime import datetime, timedelta, timezone
+
+    from sqlalchemy.exc import StatementError
+
+    local = datetime(2026, 3, 29, 14, 30, tzinfo=timezone(timedelta(hours=2)))
+    with database.begin() as connection:
+        connection.execute(CdsJtiRow.__table__.insert(), {"jti_hash": "a", "expires_at": local})
+        stored = connection.scalar(select(CdsJtiRow.expires_at))
+    assert stored == local
+    assert stored.utcoffset() == timedelta(0)
+    with pytest.raises(StatementError), database.begin() as connection:
+        connection.execute(CdsJtiRow.__table__.insert(), {"jti_hash": "b", "expires_at": datetime(2026, 3, 29)})  # noqa: DTZ001
+
+
+def test_a_database_that_is_down_is_an_error_in_seconds_not_a_hang() -> None:
+    engine = open_engine("postgresql+psycopg://aki@127.0.0.1:9/aki")
+    with pytest.raises(OperationalError):
+        is_current(engine)
+    engine.dispose()
+
+
+def test_a_locked_sqlite_file_fails_the_audit_instead_of_hanging(tmp_path: Path, clock, monkeypatch) -> None:
+    from app.audit import AuditFailed
+
+    monkeypatch.setattr("app.database._BUSY_TIMEOUT_MS", 50)
+    with fresh_engine("sqlite", tmp_path) as engine:
+        upgrade(engine)
+        engine.dispose()
+        holder = sqlite3.connect(tmp_path / "aki.sqlite3", isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(AuditFailed):
+            AuditTrail(engine, clock).record(AuditEvent("chart-viewed", "Assessment", "local"))
+        holder.close()
+        AuditTrail(engine, clock).record(AuditEvent("chart-viewed", "Assessment", "local"))
