@@ -49,6 +49,16 @@ class SealedBox:
                 continue
         raise Undecipherable
 
+    def is_newest(self, sealed: bytes, *, context: str) -> bool:
+        """Whether a value was sealed with the first key. Raises Undecipherable for what is no sealed value."""
+        if sealed[:1] != _FORMAT:
+            raise Undecipherable
+        try:
+            self._ciphers[0].decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], context.encode())
+        except (InvalidTag, ValueError):
+            return False
+        return True
+
 
 def sealed_box(settings: Settings) -> SealedBox:
     """The box for the configured master key; in development one is made in the state folder on first start."""
