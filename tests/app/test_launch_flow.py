@@ -12,7 +12,6 @@ from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
 from app.audit_anchors import verify
-from app.audit_anchors import verify
 from app.factory import create_app
 from app.logs import configure_logs
 from app.services import AppServices, open_services
