@@ -99,6 +99,21 @@ def purge_before(engine: Engine, before: datetime, *, now: datetime, who: str) -
     return gone
 
 
+def set_aside_later_anchors(engine: Engine, anchor_file: Path, now: datetime) -> int:
+    """After a restore: keep the filed anchors of lines the trail has, the whole file under another name; how many
+    were set aside. Raises AnchorFileUnreadable."""
+    filed = list(_filed(anchor_file))
+    with engine.connect() as connection:
+        last, _ = last_place(connection)
+    later = [anchor for anchor in filed if anchor.seq > last]
+    if later:
+        anchor_file.rename(anchor_file.with_name(f"{anchor_file.name}.before-restore-{now:%Y%m%dT%H%M%S}"))
+        for anchor in filed:
+            if anchor.seq <= last:
+                _write(anchor_file, anchor)
+    return len(later)
+
+
 def _last_before(connection: Connection, before: datetime) -> Row[int, str] | None:
     """The line before the first that must be kept: a clock that jumped never lets a younger line go."""
     kept = connection.scalar(select(func.min(AuditEventRow.seq)).where(AuditEventRow.at >= before))

@@ -14,8 +14,9 @@ COMMANDS = {
     "keys": ("app.cli.keys:keys", "Rotate the keys this app signs with."),
     "serve": ("app.cli.serve:serve", "Serve the app with gunicorn."),
     "check-config": ("app.cli.serve:check_config", "Check settings and EHR registry, naming every problem."),
-    "db": ("app.cli.db:db", "Prepare the database."),
-    "audit": ("app.cli.audit:audit", "Check and export the audit trail."),
+    "db": ("app.cli.db:db", "Prepare, check, back up and restore the database."),
+    "audit": ("app.cli.audit:audit", "Check, export and report on the audit trail."),
+    "jobs": ("app.cli.jobs:jobs", "Run what a schedule must run: expiry, anchors, retention."),
     "demo": ("app.cli.demo:demo", "Start the embedded EHR and the app."),
 }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -39,10 +40,17 @@ class Installation:
             raise Problem("This could not be written into the audit trail.", cure) from error
 
 
+def open_database(settings: Settings) -> Engine:
+    """The configured database, closed when the command ends."""
+    engine = open_engine(settings.resolved_database_url)
+    click.get_current_context().call_on_close(engine.dispose)
+    return engine
+
+
 def open_installation() -> Installation:
     """The configured installation with a current schema. Raises Problem."""
     settings, _ = configured()
-    engine = open_engine(settings.resolved_database_url)
+    engine = open_database(settings)
     try:
         ready = is_current(engine)
     except SQLAlchemyError as error:

@@ -88,7 +88,8 @@ def installation(registry: Path, tmp_path: Path) -> dict[str, str]:
 def test_whole_audit_trail_is_called_whole_and_exported_in_order(installation: dict[str, str]) -> None:
     assert run("audit", "verify", **installation).exit_code == 0
     events = [json.loads(line) for line in run("audit", "export", **installation).stdout.splitlines()]
-    assert [event["patient_id"] for event in events] == ["p1", "p2"]
+    assert [event.get("patient_id") for event in events] == [None, "p1", "p2"]
+    assert events[0]["action"] == "database-changed"
 
 
 def test_changed_audit_trail_is_found_and_the_line_named(installation: dict[str, str]) -> None:
@@ -98,7 +99,7 @@ def test_changed_audit_trail_is_found_and_the_line_named(installation: dict[str,
     engine.dispose()
     result = run("audit", "verify", "--json", **installation)
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == {"ok": False, "anchors": False, "line": 2, "reason": "line-changed"}
+    assert json.loads(result.stdout) == {"ok": False, "anchors": False, "line": 3, "reason": "line-changed"}
 
 
 def test_audit_without_a_database_says_what_to_run(registry: Path, tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""`aki jobs run`: what a schedule must do."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from app.audit import AuditFailed
+from app.cli.installation import now, open_installation
+from app.cli.problems import Problem
+from app.jobs import JobsHeld, Retention, run_jobs
+
+
+@click.group()
+def jobs() -> None:
+    """Run what a schedule must run: expiry, anchors of the audit trail, retention.
+
+    \b
+    aki jobs run
+    """
+
+
+@jobs.command("run")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def run(as_json: bool) -> None:
+    """Do all of it once. Safe from several hosts at a time: one works, the others say so and exit 0.
+
+    \b
+    aki jobs run
+    aki jobs run --json        # its last line also goes to the schedule's log: an anchor kept elsewhere
+    """
+    installation = open_installation()
+    settings = installation.settings
+    retention = Retention.of(
+        idle_minutes=settings.session_idle_minutes, audit_years=settings.audit_retention_years
+    )
+    try:
+        done = run_jobs(installation.engine, now, retention, anchor_file=settings.anchor_file)
+    except JobsHeld:
+        click.echo(json.dumps({"ran": False}) if as_json else "Another process runs the jobs now.")
+        return
+    except (AuditFailed, OSError) as error:
+        raise Problem("The jobs could not be recorded or anchored.", "Check the disk and: aki db check") from error
+    if as_json:
+        found = {name: value for name, value in asdict(done).items() if value is not None}
+        if done.anchor is not None:
+            found["anchor"]["at"] = done.anchor.at.isoformat()
+        click.echo(json.dumps({"ran": True, **found}))
+        return
+    click.echo(
+        f"Destroyed: {done.sessions} sessions, {done.pending_launches} unfinished launches, "
+        f"{done.jwt_ids} used JWT ids, {done.audit_events} audit events past their retention."
+    )
+    if done.anchor is not None:
+        click.echo(f"Anchored the audit trail at line {done.anchor.seq}: {done.anchor.hash}")

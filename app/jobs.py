@@ -1,0 +1,113 @@
+"""What a schedule must do: destroy what has expired, anchor the audit trail, let go of what is old enough.
+
+Called by cron, systemd or a Kubernetes CronJob (`aki jobs run`), on as many hosts as one likes: a lease in the
+database lets one of them work.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from os import getpid
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.audit import AuditEvent, AuditTrail, operator
+from app.audit_anchors import Anchor, anchor_now, purge_before
+from app.sessions import Clock
+from app.tables import Base, CdsJtiRow, JobLeaseRow, LaunchSessionRow, PendingLaunchRow
+
+_LEASE: Final = timedelta(minutes=30)
+_DAYS_IN_A_YEAR: Final = 365.25
+NAME: Final = "housekeeping"
+
+
+class JobsHeld(Exception):
+    """Another process is doing this work now, or died doing it less than half an hour ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long each kind of row is kept."""
+
+    session_idle: timedelta
+    audit: timedelta
+
+    @classmethod
+    def of(cls, *, idle_minutes: int, audit_years: int) -> "Retention":
+        """From the settings' units."""
+        return cls(timedelta(minutes=idle_minutes), timedelta(days=audit_years * _DAYS_IN_A_YEAR))
+
+
+@dataclass(frozen=True, slots=True)
+class JobsDone:
+    """How many rows went, and the anchor made, if the trail had grown."""
+
+    sessions: int
+    pending_launches: int
+    jwt_ids: int
+    audit_events: int
+    anchor: Anchor | None
+
+
+def run_jobs(engine: Engine, clock: Clock, retention: Retention, *, anchor_file: Path | None) -> JobsDone:
+    """Do all of it once, and write it down. Raises JobsHeld, AuditFailed."""
+    holder = f"{socket.gethostname()[:40]}:{getpid()}"
+    if not take_lease(engine, holder, clock()):
+        raise JobsHeld
+    finished_at: datetime | None = None
+    try:
+        done = _work(engine, clock, retention, anchor_file)
+        finished_at = clock()
+    finally:
+        give_lease_back(engine, holder, clock(), finished_at)
+    return done
+
+
+def take_lease(engine: Engine, holder: str, now: datetime) -> bool:
+    """Whether the lease is ours now: free, or run out with a holder that died."""
+    values = {"holder": holder, "held_until": now + _LEASE}
+    with engine.begin() as connection:
+        free = (JobLeaseRow.name == NAME) & (JobLeaseRow.held_until <= now)
+        if connection.execute(update(JobLeaseRow).where(free).values(values)).rowcount:
+            return True
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert(JobLeaseRow), {"name": NAME, **values})
+    except IntegrityError:
+        return False
+    return True
+
+
+def give_lease_back(engine: Engine, holder: str, now: datetime, finished_at: datetime | None) -> None:
+    """Let the next one in; a run that failed leaves the time of the last good one as it is."""
+    values = {"held_until": now} | ({} if finished_at is None else {"finished_at": finished_at})
+    ours = (JobLeaseRow.name == NAME) & (JobLeaseRow.holder == holder)
+    with engine.begin() as connection:
+        connection.execute(update(JobLeaseRow).where(ours).values(values))
+
+
+def last_finished_at(engine: Engine) -> datetime | None:
+    """When the jobs last ran to their end."""
+    with engine.connect() as connection:
+        return connection.scalar(select(func.max(JobLeaseRow.finished_at)))
+
+
+def _work(engine: Engine, clock: Clock, retention: Retention, anchor_file: Path | None) -> JobsDone:
+    now, who = clock(), operator()
+    idle = LaunchSessionRow.seen_at <= now - retention.session_idle
+    sessions = _destroy(engine, LaunchSessionRow, lambda: (LaunchSessionRow.expires_at <= now) | idle)
+    pending = _destroy(engine, PendingLaunchRow, lambda: PendingLaunchRow.expires_at <= now)
+    jwt_ids = _destroy(engine, CdsJtiRow, lambda: CdsJtiRow.expires_at <= now)
+    audit_events = purge_before(engine, now - retention.audit, now=now, who=who)
+    outcome = f"sessions={sessions},pending={pending},jti={jwt_ids},audit={audit_events}"
+    AuditTrail(engine, clock).record(AuditEvent("jobs-run", outcome, who=who))
+    return JobsDone(sessions, pending, jwt_ids, audit_events, anchor_now(engine, now, anchor_file))
+
+
+def _destroy(engine: Engine, table: type[Base], which: Callable[[], object]) -> int:
+    with engine.begin() as connection:
+        return connection.execute(delete(table).where(which())).rowcount  # type: ignore[arg-type]
