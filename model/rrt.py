@@ -50,7 +50,7 @@ def _sessions(procedures: Iterable[ProcedureDone], now: datetime) -> Iterable[tu
     for procedure in procedures:
         start = procedure.start_at or procedure.end_at
         if _is_dialysis(procedure) and start is not None and start <= now:
-            yield start, max(start, min(procedure.end_at or start, now))
+            yield start, max(start, min(procedure.end_at or now, now))  # no end: still running
 
 
 def _is_dialysis(procedure: ProcedureDone) -> bool:

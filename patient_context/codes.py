@@ -1,9 +1,13 @@
 """Which LOINC codes mean which analyte, and which creatinine codes must never be staged.
 
 A code says three things: the analyte, the kind of quantity it promises (mass or moles per volume; None =
-read the unit) and, for urea, which substance is counted. Sources: LOINC via reference value sets
-2.16.840.1.113883.3.666.5.2363 and 2.16.840.1.113762.1.4.1248.21 for creatinine; the data set's variable
-table; the LOINC parents of the MIMIC-IV demo. Hospitals add local codes in their registration.
+read the unit) and, for urea, which substance is counted. Hospitals add local codes in their registration.
+
+Checked November 2026 against published copies of LOINC names: creatinine in blood and around dialysis, urea
+nitrogen around dialysis (CMS value sets 2.16.840.1.113883.3.666.5.2363 and 2.16.840.1.113762.1.4.1248.218), the
+maximum and baseline creatinines (German LOINC translation), body fluids (MIMIC-IV item table), the Swiss core
+profiles for 77140-2. Sources disagree on the quantity behind 20977-5 and 72903-8: there the unit decides. Not
+found in a published list, kept because a wrong entry only refuses: peritoneal fluid and dialysate.
 """
 
 from collections.abc import Mapping
@@ -67,7 +71,11 @@ _BLOOD_TESTS: Final[dict[Analyte, dict[QuantityKind | None, tuple[str, ...]]]] =
     Analyte.FIO2: {None: ("3150-6", "3151-8")},
     Analyte.END_TIDAL_CO2: {None: ("19889-5",)},
 }
-_UREA: Final = {_MOLES: ("22664-7", "20977-5"), _MASS: ("3091-6", "72903-8")}  # serum/plasma, blood
+_UREA: Final[dict[QuantityKind | None, tuple[str, ...]]] = {
+    _MOLES: ("22664-7",),  # serum/plasma
+    _MASS: ("3091-6",),
+    None: ("20977-5", "72903-8"),  # blood
+}
 
 VITALS: Final[Mapping[Analyte, tuple[str, ...]]] = MappingProxyType(
     {
@@ -122,12 +130,17 @@ _REFUSALS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     (
         "not-blood",
         "It was measured in a body fluid or dialysate, not in blood.",
-        ("12190-5", "12191-3", "14399-0", "12192-1", "39946-9", "40248-7", "40249-5"),
+        ("12190-5", "12191-3", "14399-0", "12192-1"),
+    ),
+    (
+        "not-a-single-sample",
+        "It is the highest of several samples or belongs to a stimulation test: its time is not the sample's.",
+        ("44784-7", "40248-7", "40249-5", "40264-4"),
     ),
     (
         "ratio-or-clearance",
         "It is a ratio or a clearance, not a concentration in blood.",
-        ("2164-2", "9318-7", "14959-1", "14585-4", "32294-1", "14958-3", "3097-3", "44784-7", "2890-2"),
+        ("2164-2", "9318-7", "14959-1", "14585-4", "32294-1", "14958-3", "3097-3", "2890-2"),
     ),
 )
 REFUSED_TESTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(

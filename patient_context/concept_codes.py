@@ -1,9 +1,17 @@
 """Which diagnosis and procedure codes stand for which clinical idea, per code system.
 
 ICD codes are compared without their dot, as EHRs write them both ways. National modifications share the WHO
-prefix where they agree: `N18.6` exists in ICD-10-CM only, `N17.x` takes a fifth digit in ICD-10-GM.
-Sources: ICD-10-CM and ICD-9-CM tabular lists, value sets 2.16.840.1.113762.1.4.1248.199 (dialysis) and the
-CMS832 measure (CC0) for SNOMED CT, CPT and ICD-10-PCS.
+prefix where they agree; what only ICD-10-CM says is looked up under its own system alone: `I12.0` is stage 5
+there and any renal failure elsewhere.
+
+Checked November 2026 against published copies: dialysis and transplant procedures (CMS value sets "Dialysis
+Services" and "Kidney Transplant": SNOMED CT, CPT, ICD-10-PCS), dialysis dependence, stage 5 on dialysis and
+transplant findings (SNOMED CT names in an eCQM code list), comfort measures (1.3.6.1.4.1.33895.1.3.0.45), renal
+ICD-10 groups (Quan 2005). From the tabular lists, not found again in a second source: ICD-9-CM V codes, OPS.
+Left out on purpose, since each would change the stage wrongly: haemoperfusion (CPT 90997, OPS 8-856) and albumin
+dialysis treat poisoning and the liver; autotransplants (CPT 50380, ICD-9 55.61) are the patient's own kidney;
+Z49.0 prepares for dialysis that has not begun; palliative care alone (SNOMED CT 103735009) does not mean comfort
+measures only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,9 +26,9 @@ _C = Concept
 _ICD10: Final[dict[Concept, tuple[str, ...]]] = {
     _C.ACUTE_KIDNEY_INJURY: ("N17", "O904"),
     _C.CHRONIC_KIDNEY_DISEASE: ("N18", "I12", "I13", "E0822", "E0922", "E1022", "E1122", "E1322"),
-    _C.KIDNEY_FAILURE: ("N185", "N186", "I120", "I1311", "I132"),
+    _C.KIDNEY_FAILURE: ("N185", "N186"),
     # N18.6 (CM) is defined as kidney disease requiring chronic dialysis.
-    _C.MAINTENANCE_DIALYSIS: ("N186", "Z992", "Z49"),
+    _C.MAINTENANCE_DIALYSIS: ("N186", "Z992", "Z491", "Z492", "Z493"),
     _C.KIDNEY_TRANSPLANT: ("Z940", "T861", "Z4822"),
     _C.COMFORT_CARE: ("Z515",),
     _C.PREGNANCY: (
@@ -46,6 +54,10 @@ _ICD10: Final[dict[Concept, tuple[str, ...]]] = {
     _C.HYPERTENSION: ("I10", "I11", "I12", "I13", "I15", "I16"),
     _C.SEPSIS: ("A40", "A41", "R652", "R572"),
 }
+_ICD10_CM: Final[dict[Concept, tuple[str, ...]]] = {
+    **_ICD10,
+    _C.KIDNEY_FAILURE: (*_ICD10[_C.KIDNEY_FAILURE], "I120", "I1311", "I132"),
+}
 _ICD9: Final[dict[Concept, tuple[str, ...]]] = {
     _C.ACUTE_KIDNEY_INJURY: ("584", "6693"),
     _C.CHRONIC_KIDNEY_DISEASE: ("585", "403", "404"),
@@ -67,13 +79,25 @@ _SNOMED: Final[dict[Concept, tuple[str, ...]]] = {
         "90688005", "127013003", "46177005",
     ),
     _C.KIDNEY_FAILURE: ("433146000", "46177005", "236434000", "236435004"),
-    _C.MAINTENANCE_DIALYSIS: ("236435004", "105502003"),
-    _C.KIDNEY_TRANSPLANT: ("70536003", "236436003", "737295003", "161665007"),
-    _C.DIALYSIS_PROCEDURE: (
-        "233578004", "233580005", "233585000", "233588003", "233575001", "14684005", "11932001", "265764009",
-        "302497006", "108241001", "71192002", "708930002", "714749008",
+    _C.MAINTENANCE_DIALYSIS: ("236435004", "105502003", "443143006", "443596009", "714152005"),
+    _C.KIDNEY_TRANSPLANT: (
+        "70536003", "236436003", "737295003", "161665007", "714153000", "719352000", "52213001", "175901007",
+        "175902000", "313030004", "711411006", "711413009", "765478004", "765479007", "6471000179103",
     ),
-    _C.COMFORT_CARE: ("133918004", "182964004", "385736008", "385763009", "103735009"),
+    _C.DIALYSIS_PROCEDURE: (
+        "108241001", "265764009", "302497006", "714749008",  # dialysis, renal dialysis, haemodialysis, CRRT
+        # haemodialysis of every kind
+        "233575001", "233576000", "233577009", "233578004", "233579007", "233580005", "11932001", "57274006",
+        "34897002", "67970008", "708931003", "708932005", "698074000",
+        # haemofiltration
+        "233581009", "233582002", "233583007", "233584001", "233585000", "708934006", "715743002",
+        # haemodiafiltration
+        "233586004", "233587008", "233588003", "233589006", "233590002", "708930002", "708933000",
+        # peritoneal dialysis
+        "71192002", "676002", "14684005", "225230008", "225231007", "238318009", "238319001", "238321006",
+        "238322004", "238323009", "428648006",
+    ),
+    _C.COMFORT_CARE: ("133918004", "182964004", "385736008", "385763009"),
     _C.PREGNANCY: ("77386006", "72892002"),
     _C.HEART_FAILURE: ("84114007", "42343007", "88805009"),
     _C.LIVER_DISEASE: ("235856003", "19943007", "328383001"),
@@ -87,12 +111,12 @@ _PCS: Final[dict[Concept, tuple[str, ...]]] = {
     _C.KIDNEY_TRANSPLANT: ("0TY0", "0TY1"),
 }
 _CPT: Final[dict[Concept, tuple[str, ...]]] = {
-    _C.DIALYSIS_PROCEDURE: ("90935", "90937", "90945", "90947", "90997", "90999"),
+    _C.DIALYSIS_PROCEDURE: ("90935", "90937", "90945", "90947", "90999"),
     _C.KIDNEY_TRANSPLANT: ("50360", "50365"),
 }
 _ICD9_PROCEDURE: Final[dict[Concept, tuple[str, ...]]] = {
     _C.DIALYSIS_PROCEDURE: ("3995", "5498"),
-    _C.KIDNEY_TRANSPLANT: ("556",),
+    _C.KIDNEY_TRANSPLANT: ("5569",),
 }
 _OPS: Final[dict[Concept, tuple[str, ...]]] = {  # Germany
     _C.DIALYSIS_PROCEDURE: ("8-853", "8-854", "8-855", "8-857", "8-85a"),
@@ -117,15 +141,21 @@ _SYSTEMS: Final[dict[str, _Lookup]] = {
         (
             (
                 "http://hl7.org/fhir/sid/icd-10",
-                "http://hl7.org/fhir/sid/icd-10-cm",
                 "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
                 "http://fhir.de/CodeSystem/dimdi/icd-10-gm",
                 "urn:oid:2.16.840.1.113883.6.3",
+            ),
+            True,
+            _ICD10,
+        ),
+        (
+            (
+                "http://hl7.org/fhir/sid/icd-10-cm",
                 "urn:oid:2.16.840.1.113883.6.90",
                 f"{_MIMIC}mimic-diagnosis-icd10",
             ),
             True,
-            _ICD10,
+            _ICD10_CM,
         ),
         (
             (

@@ -67,6 +67,8 @@ def missing_from(unpacked: Unpacked) -> list[Incomplete]:
     found = []
     if unpacked.has_next:
         found.append(Incomplete("creatinine", "more-pages", "The Bundle is one page of several."))
+    elif unpacked.falls_short:
+        found.append(Incomplete("creatinine", "fewer-than-total", "The Bundle counts more results than it holds."))
     if unpacked.capped:
         found.append(
             Incomplete("creatinine", "too-many-entries", "The Bundle is too large and was not read whole.")

@@ -122,7 +122,11 @@ def _take_page(page: Json, answer: Answer) -> str | None:
         answer.cut_short = "The EHR reported an error within the results."
     answer.resources += [entry.resource for entry in unpacked.entries]
     answer.pages += 1
-    return next_link(page)
+    following = next_link(page)
+    total = page.get("total")
+    if following is None and isinstance(total, int) and total > len(answer.resources):
+        answer.cut_short = "The EHR counts more results than it sent."
+    return following
 
 
 def _read_twice(server: FhirServer, path: str) -> Json:

@@ -1,5 +1,6 @@
 """Conditions and procedures -> problems and procedures, with the clinical ideas their codes stand for."""
 
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from model.snapshot import Concept, Problem, ProcedureDone
@@ -68,17 +69,21 @@ def add_procedure(chart: Chart, resource: Json, source: str) -> None:
     except Refused as refusal:
         chart.reject(source, refusal)
         return
-    zone, period = chart.reading.time_zone, member(resource, "performedPeriod")
-    start = resource.get("performedDateTime", period.get("start"))
-    chart.procedures.append(
-        ProcedureDone(
-            text=concept_text(resource.get("code")),
-            concepts=concepts,
-            source=source,
-            start_at=optional_time(start, zone),
-            end_at=optional_time(period.get("end"), zone),
-        )
-    )
+    start_at, end_at = _performed(resource, chart.reading.time_zone)
+    text = concept_text(resource.get("code"))
+    chart.procedures.append(ProcedureDone(text, concepts, source, start_at=start_at, end_at=end_at))
+
+
+def _performed(resource: Json, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """Start and end. No end means still running: so only in progress; what is over ended at least at its start."""
+    if (moment := resource.get("performedDateTime")) is not None:
+        at = optional_time(moment, zone)
+        return at, at
+    period = member(resource, "performedPeriod")
+    start, end = (optional_time(period.get(name), zone) for name in ("start", "end"))
+    if end is None and resource.get("status") != "in-progress":
+        end = start
+    return start, end
 
 
 def _concepts(code: Any) -> frozenset[Concept]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from patient_context.codes import REFUSED_TESTS, TESTS
+
 
 @dataclass(frozen=True, slots=True)
 class SiteReading:
@@ -21,6 +23,15 @@ class SiteReading:
     local_codes: Mapping[str, str] = field(default_factory=dict)
     trust_unit_over_code: bool = False
     known_modifiers: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a local code that could never match or means nothing here."""
+        for local, loinc in self.local_codes.items():
+            system, bar, code = local.partition("|")
+            if not (system and bar and code):
+                raise ValueError(f'local_codes: "{local}" is not written "system|code"')
+            if loinc not in TESTS and loinc not in REFUSED_TESTS:
+                raise ValueError(f'local_codes: "{local}" stands for {loinc}, which is not a test known here')
 
 
 DEFAULT_READING: Final = SiteReading()

@@ -12,13 +12,16 @@ from patient_context.errors import JsonRefused
 
 MAX_BYTES: Final = 50_000_000  # a chart of about 50,000 Observations
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_UTF16_OR_32: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _decoder: Final = msgspec.json.Decoder()
 
 
 def loads(body: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     """The JSON value in `body` (UTF-8, a byte order mark is tolerated).
 
-    Raises JsonRefused: `too-large`, `empty`, `not-json-but-html`, `too-deep`, `not-utf-8` or `not-json`.
+    Raises JsonRefused: `too-large`, `empty`, `compressed`, `not-json-but-html`, `too-deep`, `not-utf-8` or
+    `not-json`.
     """
     if len(body) > max_bytes:
         raise JsonRefused("too-large", f"The answer is larger than {max_bytes // 1_000_000} MB.")
@@ -34,6 +37,10 @@ def loads(body: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
 
 
 def _refusal(text: bytes) -> JsonRefused:
+    if text.startswith((_GZIP, _ZIP)):
+        return JsonRefused("compressed", "The content is compressed; unpack it first.")
+    if text.startswith(_UTF16_OR_32) or b"\x00" in text[:4]:
+        return JsonRefused("not-utf-8", "The text is not UTF-8 but UTF-16 or UTF-32.")
     start = text[:64].lstrip()
     if not start:
         return JsonRefused("empty", "There is no content.")

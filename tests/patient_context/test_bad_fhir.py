@@ -1,21 +1,37 @@
 """tests/spec/fhir_input: every row of bad input has its stated result."""
 
+import ast
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from model.analytes import Analyte
+from model.snapshot import PatientSnapshot, ProcedureDone
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry
+from patient_context.errors import BundleUnreadable, JsonRefused
+from patient_context.mapping import snapshot_from_bundle, snapshot_from_resources
 from patient_context.reading import SiteReading
-from tests.builders.fhir import observation
+from patient_context.strict_json import loads
+from tests.builders.fhir import bundle, condition, encounter, medication_request, observation, patient, procedure
 
 SPEC = Path(__file__).parent.parent / "spec" / "fhir_input"
 READ_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BERLIN = SiteReading(ZoneInfo("Europe/Berlin"), local_codes={"urn:oid:1.2.3|CREA": "2160-0"})
+KINDS: dict[str, Callable[[], dict[str, Any]]] = {
+    "creatinine": observation,
+    "void": lambda: observation("9187-6", 100, "mL"),
+    "patient": patient,
+    "condition": condition,
+    "procedure": procedure,
+    "order": medication_request,
+    "stay": encounter,
+}
 
 
 def rows(name: str) -> list[tuple[str, str, str]]:
@@ -24,7 +40,15 @@ def rows(name: str) -> list[tuple[str, str, str]]:
     return [(c[0], c[1], c[2]) for c in cells if c[0] not in ("name", "---")]
 
 
-@pytest.mark.parametrize(("name", "change", "expected"), rows("creatinine.md"), ids=lambda v: str(v)[:40])
+def changed(resource: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**resource, **changes}.items() if value is not None}
+
+
+def named(value: object) -> str:
+    return str(value)[:40]
+
+
+@pytest.mark.parametrize(("name", "change", "expected"), rows("01_one_creatinine.md"), ids=named)
 def test_a_spoiled_creatinine_is_used_or_rejected_as_the_table_says(name: str, change: str, expected: str) -> None:
     resource = observation("2160-0", 1.0, "mg/dL", **json.loads(change))
     chart = read_chart(
@@ -40,3 +64,68 @@ def test_a_spoiled_creatinine_is_used_or_rejected_as_the_table_says(name: str, c
     refused = [f"rejected {r.code}" for r in snapshot.rejected]
     ignored = [f"ignored {reason}" for reason, n in chart.ignored.items() if n]
     assert [*used, *refused, *ignored] == [expected], name
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "expected"), rows("02_repeats.md") + rows("03_other_resources.md"), ids=named
+)
+def test_resources_become_what_the_table_says(name: str, entries: str, expected: str) -> None:
+    resources = [changed(KINDS[kind](), changes) for kind, changes in json.loads(entries)]
+    snapshot = snapshot_from_resources(resources, patient_id="p1", read_at=READ_AT, reading=BERLIN)
+    assert (", ".join(said(snapshot)) or "nothing") == expected, name
+
+
+@pytest.mark.parametrize(("name", "change", "expected"), rows("04_bundles.md"), ids=named)
+def test_a_bundle_is_read_as_the_table_says(name: str, change: str, expected: str) -> None:
+    changes = json.loads(change)
+    more = changes.pop("entry+", [])
+    whole = bundle(patient(birthDate=None, gender=None), observation(), **changes)
+    if more:
+        whole["entry"] += more
+    try:
+        found = ", ".join(said(snapshot_from_bundle(whole, read_at=READ_AT)))
+    except BundleUnreadable as refusal:
+        found = f"refused {refusal.code}"
+    assert found == expected, name
+
+
+@pytest.mark.parametrize(("name", "given", "expected"), rows("05_bytes.md"), ids=named)
+def test_bytes_are_read_as_the_table_says(name: str, given: str, expected: str) -> None:
+    literal, _, times = given.partition(" * ")
+    body = ast.literal_eval(literal) * int(times or 1)
+    try:
+        loads(body)
+        found = "read"
+    except JsonRefused as refusal:
+        found = f"refused {refusal.code}"
+    assert found == expected, name
+
+
+def said(snapshot: PatientSnapshot) -> Iterator[str]:
+    """Everything a snapshot holds, in the words of the tables."""
+    if snapshot.birth_date:
+        yield f"born {snapshot.birth_date}"
+    if snapshot.sex:
+        yield f"sex {snapshot.sex}"
+    if snapshot.deceased:
+        yield "dead"
+    for analyte, series in snapshot.series.items():
+        name = "" if analyte is Analyte.CREATININE else f"{analyte} "
+        yield from (f"used {name}{round(m.value, 3)}" for m in series)
+    for problem in snapshot.problems:
+        activity = {True: "active", False: "inactive", None: "activity unknown"}[problem.active]
+        yield f"problem {'+'.join(sorted(problem.concepts)) or 'nothing'} {activity}"
+    yield from (f"procedure {'+'.join(sorted(p.concepts))} {when(p)}" for p in snapshot.procedures)
+    for drug in snapshot.medications:
+        codes = f"{len(drug.codes)} code{'' if len(drug.codes) == 1 else 's'}"
+        yield f"drug {drug.text}, {codes}, {'active' if drug.active else 'inactive'}"
+    yield from (f"stay {stay.setting}" for stay in snapshot.stays)
+    yield from (f"rejected {rejected.code}" for rejected in snapshot.rejected)
+    yield from (f"incomplete {part.part} {part.code}" for part in snapshot.incomplete)
+
+
+def when(done: ProcedureDone) -> str:
+    if done.start_at is None:
+        return "undated"
+    start = f"{done.start_at:%Y-%m-%dT%H:%M}"
+    return f"{start} to {done.end_at:%Y-%m-%dT%H:%M}" if done.end_at else f"{start} running"

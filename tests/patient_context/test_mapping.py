@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from model.analytes import Analyte
+from model.rrt import current_course
 from model.snapshot import Coding, Concept, PatientSnapshot, Sex
 from patient_context.errors import BundleUnreadable
 from patient_context.mapping import snapshot_from_bundle, snapshot_from_resources
@@ -214,6 +215,13 @@ class TestProblems:
         snapshot = read(procedure(status=status))
         assert snapshot.procedures == ()
         assert snapshot.rejected[0].code == "procedure-not-done"
+
+    def test_replacement_running_for_ten_days_is_stage_3_today(self) -> None:
+        period = {"start": "2026-02-20T08:00:00Z"}
+        running = procedure(performedDateTime=None, performedPeriod=period, status="in-progress")
+        over = procedure(performedDateTime=None, performedPeriod=period)
+        staged = [current_course(read(done).procedures, READ_AT) for done in (running, over)]
+        assert [course is not None for course in staged] == [True, False]
 
 
 class TestMedications:

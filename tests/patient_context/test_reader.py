@@ -1,5 +1,6 @@
 """The reader against a FHIR server on a real socket: paging, guards, partial and whole failures."""
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -58,6 +59,48 @@ def test_every_query_of_the_list_is_asked_once_with_the_token(ehr: Any, session:
     assert snapshot.incomplete == ()
     assert len(ehr.requests) == len(QUERY_KEYS)
     assert {token for _, token in ehr.requests} == {f"Bearer {TOKEN}"}
+
+
+def test_a_server_that_ignores_every_parameter_changes_nothing(ehr: Any, session: requests.Session) -> None:
+    """FH-2: what is asked for is filtered again here; the self link is not needed."""
+    asked = [observation(id="a"), observation("2823-3", 4.0, "mmol/L", id="b")]
+    strange = [observation("4548-4", 6, "%", id="c"), observation(status="cancelled", id="d")]
+    for key in ("Observation?2160-0", "Observation?2823-3"):
+        ehr.on(key, searchset(*asked, *strange, observation(id="e", subject=subject("p2"))))
+    snapshot = chart(ehr, session)
+    assert creatinines(snapshot) == [1.0]
+    assert {(r.resource, r.code) for r in snapshot.rejected} == {
+        ("Observation/d", "cancelled"),
+        ("Observation/e", "other-patient"),
+    }
+
+
+def test_a_search_that_counts_more_than_it_sends_is_incomplete(ehr: Any, session: requests.Session) -> None:
+    ehr.on(CREATININE, searchset(observation(), total=7))
+    assert gaps(chart(ehr, session)) == [("creatinine", "partial")]
+
+
+def test_a_total_that_is_reached_over_several_pages_is_complete(ehr: Any, session: requests.Session) -> None:
+    first = searchset(observation(id="a"), total=2, next_url=f"{ehr.url}/Observation?page=two")
+    ehr.on("Observation?page=two", searchset(observation(id="b", at="2026-03-01T09:00:00Z"), total=2))
+    ehr.on(CREATININE, first)
+    snapshot = chart(ehr, session)
+    assert (len(creatinines(snapshot)), gaps(snapshot)) == (2, [])
+
+
+def test_an_answer_that_is_not_utf_8_is_named_and_asked_for_twice(ehr: Any, session: requests.Session) -> None:
+    body = (
+        json.dumps(searchset(observation()), ensure_ascii=False).replace("final", "fin\u00e4l").encode("latin-1")
+    )
+    ehr.on(CREATININE, lambda _: Response(body, content_type="application/fhir+json; charset=iso-8859-1"))
+    assert gaps(chart(ehr, session)) == [("creatinine", "unreadable")]
+    assert sum("2160-0" in target for target, _ in ehr.requests) == 2
+
+
+def test_a_compressed_answer_is_unpacked(ehr: Any, session: requests.Session) -> None:
+    body = gzip.compress(json.dumps(searchset(observation())).encode())
+    ehr.on(CREATININE, lambda _: Response(body, headers={"Content-Encoding": "gzip"}))
+    assert creatinines(chart(ehr, session)) == [1.0]
 
 
 def test_only_some_queries_can_be_asked(ehr: Any, session: requests.Session) -> None:

@@ -14,7 +14,7 @@ from patient_context.strict_json import loads
         (b"[1e400]", "not-json"),
         (b'{"a": 1', "not-json"),
         (b"{'a': 1}", "not-json"),
-        (b"\xff\xfe{\x00}\x00", "not-json"),
+        (b"\xff\xfe{\x00}\x00", "not-utf-8"),
         (b'"\xff"', "not-utf-8"),
         (b'["\\ud800"]', "not-json"),
         (b"  <!doctype html><title>Login</title>", "not-json-but-html"),
