@@ -37,6 +37,19 @@ errorlog = "-"
 control_socket_disable = True
 
 
+def when_ready(server: Any) -> None:
+    """Once, before the workers: write down what changed since the last start. Without a trail views fail closed."""
+    from app.audit import AuditFailed
+    from app.configuration_audit import note_configuration
+
+    services = server.app.wsgi().extensions["aki"]
+    try:
+        note_configuration(services)
+    except AuditFailed:
+        server.log.error("the audit trail cannot be written: no patient will be shown")
+    services.engine.dispose()
+
+
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
     """Forget the gauges of a worker that has gone."""
     from prometheus_client.multiprocess import mark_process_dead

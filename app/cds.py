@@ -2,7 +2,7 @@
 
 from flask import g
 
-from app.audit import AuditEvent
+from app.audit import Action, AuditEvent
 from app.services import AppServices
 from cds_hooks.services import CdsDependencies, CdsEvent
 
@@ -26,11 +26,21 @@ def _audit_event(services: AppServices, event: CdsEvent) -> AuditEvent:
     """A call as the trail keeps it: the kinds of cards shown, or why there was none."""
     shown = ",".join(sorted(card.kind.value for card in event.cards))
     return AuditEvent(
-        action="card-returned" if event.status == 200 else "cds-refused",
+        action=_action(event),
         outcome=shown or event.reason or str(event.status),
         ehr_id=event.ehr_id,
         who=event.user_id,
         patient_id=event.patient_id,
-        model_sha256=services.model_sha256,
+        model_sha256=event.model_sha256 or services.model_sha256,
         request_id=g.get("request_id"),
+        encounter_id=event.encounter_id,
+        service=event.service_id,
+        hook_instance=event.hook_instance,
+        jti=event.jti,
     )
+
+
+def _action(event: CdsEvent) -> Action:
+    if event.status != 200:
+        return "cds-refused"
+    return "card-returned" if event.cards else "card-suppressed"

@@ -88,8 +88,8 @@ def installation(registry: Path, tmp_path: Path) -> dict[str, str]:
 def test_whole_audit_trail_is_called_whole_and_exported_in_order(installation: dict[str, str]) -> None:
     assert run("audit", "verify", **installation).exit_code == 0
     events = [json.loads(line) for line in run("audit", "export", **installation).stdout.splitlines()]
-    assert [event.get("patient_id") for event in events] == [None, "p1", "p2"]
-    assert events[0]["action"] == "database-changed"
+    assert [event.get("patient_id") for event in events] == [None, "p1", "p2", None]
+    assert (events[0]["action"], events[-1]["action"]) == ("database-changed", "trail-exported")
 
 
 def test_changed_audit_trail_is_found_and_the_line_named(installation: dict[str, str]) -> None:
