@@ -24,7 +24,7 @@ def loads(body: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     `not-json`.
     """
     if len(body) > max_bytes:
-        raise JsonRefused("too-large", f"The answer is larger than {max_bytes // 1_000_000} MB.")
+        raise JsonRefused("too-large", f"The content is larger than {max_bytes // 1_000_000} MB.")
     text = body.removeprefix(_UTF8_BOM)
     try:
         return _decoder.decode(text)

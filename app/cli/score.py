@@ -6,10 +6,11 @@ from typing import IO
 
 import click
 
-from app.cli.bundles import Scored, load_model, parse_time, score_bundle
+from app.cli.bundles import Scored, cure, load_model, parse_time, score_bundle
 from app.cli.problems import Problem, name_of
 from model.assessment import outcome_to_json
 from patient_context.errors import PatientContextError
+from patient_context.strict_json import MAX_BYTES
 
 
 class Moment(click.ParamType[datetime]):
@@ -38,16 +39,16 @@ def score(bundle: IO[bytes], at: datetime | None, as_json: bool, as_fhir: bool) 
     aki score bundle.json --at 2026-11-21T14:05:00+01:00 --json
     curl -s "$FHIR/Patient/1/\\$everything" | aki score -
 
-    Nothing after the time of assessment is used. Exit code 1: the Bundle cannot be read.
+    Nothing after the time of assessment is used. A file names no EHR: the default policy applies, no local codes,
+    and times without an offset are read as UTC. Exit code 1: the Bundle cannot be read.
     """
     if as_json and as_fhir:
         raise click.UsageError("Choose one of --json and --fhir.")
     try:
-        scored = score_bundle(bundle.read(), at=at, model=load_model())
+        # One byte more than is accepted, so that an endless pipe is refused and not awaited.
+        scored = score_bundle(bundle.read(MAX_BYTES + 1), at=at, model=load_model())
     except PatientContextError as error:
-        raise Problem(
-            f"{name_of(bundle)}: {error}", "A Bundle holds one Patient and the chart's resources."
-        ) from error
+        raise Problem(f"{name_of(bundle)}: {error}", cure(error)) from None
     if as_fhir:
         _print_fhir(scored)
     elif as_json:

@@ -1,3 +1,4 @@
+import gzip
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import COMMANDS, main
-from tests.builders.fhir import PATIENT_ID, bundle, observation, patient
+from tests.builders.fhir import PATIENT_ID, bundle, condition, observation, patient
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
@@ -74,6 +75,85 @@ def test_score_of_what_is_no_chart_ends_with_1_and_a_cause(given: str) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert "Traceback" not in result.output
+
+
+PATIENT = patient()
+GOOD = json.dumps(RISING).encode()
+HOSTILE: dict[str, tuple[bytes, str, str]] = {
+    "NaN": (GOOD.replace(b"2.0", b"NaN"), "not valid JSON", "Fetch"),
+    "a huge integer": (GOOD.replace(b"2.0", b"9" * 5000), "not valid JSON", "Fetch"),
+    "cut off": (GOOD[:300], "cut off", "Fetch"),
+    "two lines": (GOOD + b"\n" + GOOD, "not valid JSON", "score-many"),
+    "a login page": (b"<html><body>Sign in</body></html>", "web page", "Sign in"),
+    "nothing": (b"", "no content", "empty"),
+    "gzip": (gzip.compress(GOOD), "compressed", "zcat"),
+    "UTF-16": (GOOD.decode().encode("utf-16"), "not UTF-8", "UTF-8"),
+    "Latin-1": (GOOD.replace(b"p1", b"M\xfcller"), "not UTF-8", "UTF-8"),
+    "nested arrays": (b"[" * 200_000, "nested too deeply", "again"),
+    "nested Bundles": (b'{"resourceType":"Bundle","entry":[{"resource":' * 5000, "nested too deeply", "again"),
+    "one resource": (json.dumps(PATIENT).encode(), "not a FHIR Bundle", "$everything"),
+    "a list": (b"[" + GOOD + b"]", "not a FHIR Bundle", "Bundle"),
+    "no Patient": (json.dumps(bundle({"resourceType": "Basic"})).encode(), "no Patient", "Add the Patient"),
+    "two Patients": (json.dumps(bundle(PATIENT, patient("p2"))).encode(), "more than one patient", "score-many"),
+    "an unusable id": (json.dumps(bundle(patient("a b"))).encode(), "no usable id", "id"),
+    "the end of time": (
+        json.dumps({**RISING, "timestamp": "9999-12-31T23:59:59-14:00"}).encode(), "timestamp", "--at",
+    ),
+    "a list for a time": (json.dumps({**RISING, "timestamp": ["x"]}).encode(), "timestamp", "--at"),
+    "50 MB": (b" " * 50_000_001, "larger than 50 MB", "fewer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_input_ends_with_1_a_cause_and_a_cure(name: str, tmp_path: Path) -> None:
+    body, cause, what_to_do = HOSTILE[name]
+    path = tmp_path / "bundle.json"
+    path.write_bytes(body)
+    result = run("score", str(path))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit), result.exception
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"Error: {path}: ")
+    assert cause in first
+    assert what_to_do in second
+
+
+def test_fifty_thousand_entries_and_bundles_in_bundles_are_read_from_a_pipe_in_bounded_time() -> None:
+    inner = chart(*((n / 7, 1.0 + n % 5 / 10) for n in range(50_000)))
+    for _ in range(50):
+        inner = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": inner}]}
+    inner["timestamp"] = NOW.isoformat()
+    command = [sys.executable, "-c", "from app.cli import main; main()", "score", "-", "--json"]
+    done = subprocess.run(command, input=json.dumps(inner).encode(), capture_output=True, timeout=120, check=True)
+    told = json.loads(done.stdout)
+    assert told["inputs"]["incomplete"][0]["code"] == "too-many-entries"
+    assert "risk" not in told
+
+
+def test_an_endless_pipe_is_refused() -> None:
+    endless = "import sys\nwhile True: sys.stdout.buffer.write(b' ' * 65536)"
+    source = subprocess.Popen([sys.executable, "-c", endless], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", "from app.cli import main; main()", "score", "-"]
+    with source:
+        done = subprocess.run(command, stdin=source.stdout, capture_output=True, timeout=120, check=False)
+        source.kill()
+    assert (done.returncode, b"larger than 50 MB" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        (bundle(PATIENT), "No risk was computed."),
+        (bundle(PATIENT, observation(), condition(code="N18.6")), "maintenance dialysis"),
+    ],
+)
+def test_score_as_fhir_also_says_why_nothing_can_be_said(given: dict[str, Any], note: str) -> None:
+    result = run("score", "-", "--fhir", given=json.dumps(given))
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert told["resourceType"] == "RiskAssessment"
+    assert "prediction" not in told
+    assert any(note in each["text"] for each in told["note"])
 
 
 @pytest.mark.parametrize(
