@@ -165,9 +165,7 @@ class SignInDesk:
         row = self._row(request.form.get("patient", ""))
         if row is None:
             return redirect(url_for("authorization.patient_page", request=key), 303)
-        banner = self._services.switches.need_patient_banner
-        context = LaunchContext(pending.practitioner_id, row.id, need_patient_banner=banner)
-        return self._answer(key, context)
+        return self._answer(key, LaunchContext(pending.practitioner_id, row.id))
 
     def _pending(self) -> tuple[str, PendingAuthorization | None]:
         key = request.values.get("request", "")

@@ -42,23 +42,29 @@ class EhrPages:
         except KeyError:
             abort(404)
 
-    def launch_context(self, patient_id: str, app_context: str | None = None) -> LaunchContext:
-        """What the EHR would tell an app started now from this patient's chart."""
+    def launch_context(
+        self, patient_id: str, app_context: str | None = None, *, framed: bool = False
+    ) -> LaunchContext:
+        """What the EHR would tell an app started now from this patient's chart.
+
+        In a frame below the EHR's own patient banner the app need not show another (SL-48).
+        """
         stay = current_stay(self.store, patient_id)
         return LaunchContext(
             practitioner_id=self.clinician().id,
             patient_id=patient_id,
             encounter_id=stay.id if stay else None,
-            need_patient_banner=self.services.switches.need_patient_banner,
+            need_patient_banner=self.services.switches.banner_in_frame or not framed,
             app_context=app_context,
         )
 
-    def launch_url(self, patient_id: str, url: str | None = None, app_context: str | None = None) -> str:
-        """A fresh launch of the app, or of a registered launch URL that a card links to; 400 for any other."""
+    def launch_url(self, patient_id: str, *, framed: bool) -> str:
+        """A fresh launch of the app, or of the registered launch URL of a card's link; 400 for any other."""
+        url, app_context = request.form.get("url"), request.form.get("app_context") or None
         target = url or f"{self.services.settings.app_url}/launch"
         if target.partition("?")[0] not in self.services.clients.launch_urls():
             abort(400, "This launch URL belongs to no registered app.")
-        launch = self.services.launches.put(self.launch_context(patient_id, app_context))
+        launch = self.services.launches.put(self.launch_context(patient_id, app_context, framed=framed))
         query = urlencode({"iss": self.services.settings.fhir_base, "launch": launch})
         return f"{target}{'&' if '?' in target else '?'}{query}"
 
@@ -94,14 +100,14 @@ def pages_blueprint(services: EhrServices, store: PatientStore) -> Blueprint:
         chart = ehr.chart(patient_id)
         if request.method == "POST":
             refuse_foreign_forms()
-        url = ehr.launch_url(patient_id, request.form.get("url"), request.form.get("app_context") or None)
+        url = ehr.launch_url(patient_id, framed=True)
         return render_template("app_frame.html", chart=chart, launch_url=url, rows=select_rows(store.patients()))
 
     @pages.post("/patients/<patient_id>/launch")
     def app_in_tab(patient_id: str) -> BaseResponse:
         refuse_foreign_forms()
         ehr.chart(patient_id)
-        url = ehr.launch_url(patient_id, request.form.get("url"), request.form.get("app_context") or None)
+        url = ehr.launch_url(patient_id, framed=False)
         response = redirect(url, 303)
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
@@ -154,9 +160,9 @@ def _patient_list(store: PatientStore) -> str:
 def _behaviours(services: EhrServices) -> tuple[tuple[str, bool, str, str], ...]:
     """The switches with their field name, state, label and hint."""
     on = services.switches
-    banner = "Sends need_patient_banner: true, as EHRs do that hide their own banner beside an app."
+    banner = "Sends need_patient_banner: true in the frame too, as EHRs do that hide their banner beside an app."
     return (
-        ("need_patient_banner", on.need_patient_banner, "The app must show the patient banner", banner),
+        ("banner_in_frame", on.banner_in_frame, "The app shows its patient banner inside our frame", banner),
         (
             "short_tokens",
             on.short_tokens,
@@ -176,7 +182,7 @@ def _set_switches(services: EhrServices) -> None:
     form, switches, faults = request.form, services.switches, services.faults
     switches.short_tokens = "short_tokens" in form
     switches.long_token_text = "long_token_text" in form
-    switches.need_patient_banner = "need_patient_banner" in form
+    switches.banner_in_frame = "banner_in_frame" in form
     for fault, _ in faults.switches():
         value = form.get(f"fault-{fault.name}", "")
         if value in fault.choices:

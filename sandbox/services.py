@@ -23,7 +23,8 @@ class Switches:
 
     short_tokens: bool = False
     long_token_text: bool = False
-    need_patient_banner: bool = True
+    banner_in_frame: bool = False
+    """Ask the app for its patient banner even inside the EHR's frame, where the EHR shows its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class EhrServices:
     def changed_switches(self) -> int:
         """How many switches and faults are away from normal."""
         switches = self.switches
-        unusual = (switches.short_tokens, switches.long_token_text, not switches.need_patient_banner)
+        unusual = (switches.short_tokens, switches.long_token_text, switches.banner_in_frame)
         return sum(unusual) + sum(value is not None for _, value in self.faults.switches())
 
     def access_token_life(self) -> timedelta:

@@ -7,10 +7,12 @@ reads one patient without unpacking the others. Written bytes depend on the inpu
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 from sandbox.building.timing import ANCHOR
 
@@ -39,11 +41,15 @@ class Chart:
 
 
 def write(charts: Iterable[Chart], out: Path) -> Counter[str]:
-    """Write both files into `out` and return how many resources of each type were written."""
+    """Write both files into `out` and return how many resources of each type were written.
+
+    Both are written beside their places and renamed into them once both are whole: a build that fails leaves the
+    old ones, and a server that starts meanwhile never reads half a file.
+    """
     out.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
     entries: list[Resource] = []
-    with (out / DATA_FILE).open("wb") as data:
+    with _replaced(out / DATA_FILE) as data, _replaced(out / INDEX_FILE) as file:
         for chart in charts:
             resources = numbered(chart)
             counts.update(r["resourceType"] for r in resources)
@@ -51,9 +57,23 @@ def write(charts: Iterable[Chart], out: Path) -> Counter[str]:
             member = gzip.compress(lines.encode(), compresslevel=9, mtime=0)
             entries.append({**_entry(chart, resources), "offset": data.tell(), "length": len(member)})
             data.write(member)
-    index = {"anchor": ANCHOR.isoformat(), "data": DATA_FILE, "patients": entries}
-    (out / INDEX_FILE).write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        index = {"anchor": ANCHOR.isoformat(), "data": DATA_FILE, "patients": entries}
+        file.write((json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode())
     return counts
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its place when it is whole; after an error the old one is still there."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            yield file
+        except BaseException:
+            unfinished.unlink()
+            raise
+    unfinished.chmod(0o644)
+    unfinished.replace(path)
 
 
 def numbered(chart: Chart) -> list[Resource]:

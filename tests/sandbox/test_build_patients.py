@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from sandbox.building.medications import ingredient_codings, medication_concept
 from sandbox.building.moments import Category, Course, Stay, choose_moments, stage_against, stages
 from sandbox.building.names import fictional_name
 from sandbox.building.timing import ANCHOR, DAY, HOUR, Shift, local_seconds
+from sandbox.building.writing import Chart, write
 from sandbox.store import BUNDLED_PATIENTS
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -282,6 +284,23 @@ def test_ingredients_are_coded_only_where_certain(name: str, codes: list[str]) -
 
 def test_names_follow_from_the_record_number() -> None:
     assert fictional_name("10007795", "female", set()) == fictional_name("10007795", "female", set())
+
+
+def test_a_build_that_fails_leaves_the_old_files_whole(tmp_path: Path) -> None:
+    person = next(resource for resource in RESOURCES if resource["resourceType"] == "Patient")
+    for name in ("patients.ndjson.gz", "index.json"):
+        (tmp_path / name).write_bytes(b"old")
+
+    def charts() -> Iterator[Chart]:
+        yield Chart(person["id"], "a test", "no_aki", "", [person])
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write(charts(), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "patients.ndjson.gz": b"old",
+        "index.json": b"old",
+    }
 
 
 @pytest.mark.skipif(

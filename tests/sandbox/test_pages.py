@@ -95,6 +95,22 @@ def test_a_new_tab_gets_a_launch_of_its_own(app):
     assert first.headers["Referrer-Policy"] == "no-referrer"
 
 
+def test_the_app_is_asked_for_a_banner_only_where_the_ehr_shows_none(app):
+    def needs_banner(launch):
+        return app.redeem(app.authorize(launch=launch)).json["need_patient_banner"]
+
+    def framed():
+        page = app.http.get(f"/patients/{PATIENT}/app").text
+        return launch_of(html.unescape(re.search(r'<iframe [^>]*src="([^"]+)"', page)[1]))["launch"]
+
+    tab = launch_of(app.http.post(f"/patients/{PATIENT}/launch").headers["Location"])["launch"]
+    assert needs_banner(tab) is True
+    assert needs_banner(framed()) is False
+    app.http.post("/settings", data={"banner_in_frame": "on"})
+    assert app.services.changed_switches() == 1
+    assert needs_banner(framed()) is True
+
+
 def test_a_card_link_keeps_its_query_and_carries_app_context_with_the_token(app):
     form = {"url": "http://127.0.0.1:8080/launch?view=kidney", "app_context": '{"card":"7"}'}
     sent = launch_of(app.http.post(f"/patients/{PATIENT}/launch", data=form).headers["Location"])
@@ -135,11 +151,11 @@ def test_switches_and_faults_change_the_ehr_and_can_be_taken_back(app):
     form = {"short_tokens": "on", "fault-unavailable": "Condition", "fault-slow": "99", "fault-unsorted": "on"}
     assert app.http.post("/settings", data=form).status_code == 303
     assert app.services.switches.short_tokens
-    assert not app.services.switches.need_patient_banner
+    assert not app.services.switches.banner_in_frame
     assert app.services.faults.value("unavailable") == "Condition"
     assert app.services.faults.value("slow") is None
     assert '<span class="count"' in app.http.get("/").text
-    app.http.post("/settings", data={"need_patient_banner": "on"})
+    app.http.post("/settings", data={})
     assert app.services.changed_switches() == 0
 
 
