@@ -14,6 +14,7 @@ from app.audit import AuditFailed
 from app.encryption import Undecipherable
 from app.granted import ScopesMissing
 from app.sessions import RequestForged, SessionExpired, SessionMissing
+from app.write_drafts import DraftMissing
 from launch import errors as launch_errors
 from patient_context import errors as chart_errors
 
@@ -176,6 +177,14 @@ _SESSION: Final[Mapping[type[Exception], PublicError]] = {
         "Every look at a patient is written down first, and that was not possible just now.",
         ASK_IT,
         "exception",
+    ),
+    DraftMissing: PublicError(
+        404,
+        "write-draft-missing",
+        "There is nothing to write here",
+        "What was shown for writing belongs to another launch, or is older than twelve hours. Nothing was sent.",
+        "Open the patient's page and choose again what to write.",
+        "not-found",
     ),
     Undecipherable: PublicError(
         500,

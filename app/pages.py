@@ -6,21 +6,20 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, jsonify, render_template, request, url_for
 from jinja2 import ChoiceLoader, PackageLoader
 from werkzeug.exceptions import NotFound
 
-from app.audit import AuditEvent
+from app.acting import add_acting_routes
 from app.chart import NARROW, WIDE, course_svg
 from app.ehrs import EhrConfig
-from app.presentation import PageSetting, PatientPage, patient_page
+from app.presentation import PatientPage
 from app.services import AppServices
 from app.sessions import LaunchSession
-from model.assessment import Outcome
-from model.snapshot import PatientSnapshot
-from patient_context.reader import FhirAccess, read
+from app.viewing import ReadChart, page_of, view_chart
+from app.write_plans import KINDS
+from patient_context.reader import read
 
-ReadChart = Callable[..., PatientSnapshot]
 ReadCard = Callable[[], Any]
 
 
@@ -51,17 +50,10 @@ def pages_blueprint(
         session = services.sessions.open(launch_id, request.cookies)
         g.ehr_id = session.ehr_id
         ehr = services.ehrs.by_id(session.ehr_id)
-        snapshot, outcome = services.token_life.use(
-            session, lambda current: _read_and_assess(services, current, ehr, read_chart)
-        )
-        _record_view(services, session, outcome)
-        setting = PageSetting(
-            ehr_name=ehr.launch.name,
-            time_zone=ehr.reading.time_zone,
-            window=request.args.get("window"),
-            need_patient_banner=session.need_patient_banner,
-        )
-        return _render_patient(patient_page(outcome, snapshot, setting), session)
+        viewed = view_chart(services, session, ehr, read_chart)
+        return _render_patient(page_of(viewed, session, ehr, window=request.args.get("window")), session)
+
+    add_acting_routes(pages, services, read_chart)
 
     @pages.get("/model")
     def model_card() -> Response | str:
@@ -74,43 +66,17 @@ def pages_blueprint(
     return pages
 
 
-def _read_and_assess(
-    services: AppServices, session: LaunchSession, ehr: EhrConfig, read_chart: ReadChart
-) -> tuple[PatientSnapshot, Outcome]:
-    """The chart as the EHR gives it now, and what can be said of it."""
-    now = services.clock()
-    snapshot = read_chart(
-        FhirAccess(session.fhir_base_url, session.access_token, session.scopes),
-        patient_id=session.patient_id,
-        session=services.http_session_for(session.ehr_id),
-        now=now,
-        reading=ehr.reading,
-        deadline_seconds=services.settings.read_deadline_seconds,
-    )
-    return snapshot, services.assess(snapshot, now, ehr.id)
-
-
-def _record_view(services: AppServices, session: LaunchSession, outcome: Outcome) -> None:
-    """Recording comes before showing."""
-    services.audit.record(
-        AuditEvent(
-            action="chart-viewed",
-            outcome=type(outcome).__name__,
-            ehr_id=session.ehr_id,
-            who=session.fhir_user or session.user_label,
-            patient_id=session.patient_id,
-            model_sha256=outcome.model.sha256 if outcome.model else None,
-            request_id=g.get("request_id"),
-        )
-    )
-
-
 def _render_patient(page: PatientPage, session: LaunchSession) -> str:
     course = page.course.course
     return render_template(
         "patient.html",
         page=page,
         self_url=url_for("pages.patient", launch_id=session.id),
+        write_urls={kind: url_for("pages.preview", launch_id=session.id, kind=kind) for kind in KINDS},
+        end_url=url_for("session.end", launch_id=session.id)
+        if "session.end" in current_app.view_functions
+        else "",
+        csrf_token=session.csrf_token,
         expires_at=session.expires_at.isoformat(),
         chart_wide=course_svg(course, WIDE) if course else "",
         chart_narrow=course_svg(course, NARROW) if course else "",

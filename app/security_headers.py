@@ -11,7 +11,15 @@ _POLICY: Final = (
     "connect-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'{form}; frame-ancestors {ancestors}"
 )
 _LAUNCH_ENDPOINTS: Final = frozenset(
-    {"launch.launch", "launch.launch_standalone", "launch.callback", "pages.patient"}
+    {
+        "launch.launch",
+        "launch.launch_standalone",
+        "launch.callback",
+        "pages.patient",
+        "pages.preview",
+        "pages.write",
+        "pages.written",
+    }
 )
 _KEEPABLE_ENDPOINTS: Final = frozenset({"launch.jwks"})
 _PERMISSIONS: Final = (

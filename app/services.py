@@ -28,6 +28,7 @@ from model.assessment import Outcome
 from model.errors import ModelError
 from model.snapshot import PatientSnapshot
 from patient_context.queries import scopes
+from patient_context.writer import writing_scopes
 
 _BYTES_PER_MEGABYTE = 1024 * 1024
 _LEASE_MARGIN_SECONDS = 10  # a token request may take all of its own time, and a little
@@ -160,6 +161,7 @@ def _launch_client(
         settings=ClientSettings(
             redirect_uri=f"{settings.public_url}/callback",
             product_scopes=lambda syntax: scopes("v2" if syntax == "v2" else "v1"),
+            writing_scopes=lambda syntax: writing_scopes("v2" if syntax == "v2" else "v1"),
         ),
     )
 

@@ -134,3 +134,16 @@ class SiteStateRow(Base):
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     value: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WriteDraftRow(Base):
+    """A resource shown for writing to an EHR, sealed. `state` decides who may send it."""
+
+    __tablename__ = "write_draft"
+
+    id: Mapped[str] = mapped_column(String(43), primary_key=True)
+    launch_id: Mapped[str] = mapped_column(String(32), index=True)
+    state: Mapped[str] = mapped_column(String(12))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -42,6 +42,8 @@ class ClientSettings:
     redirect_uri: str
     product_scopes: ProductScopes
     """Scopes for one syntax ("v1" or "v2"); `openid`, `fhirUser` and the launch scope are added here."""
+    writing_scopes: ProductScopes = lambda _: ()
+    """Asked for as well where the registration allows `write_back`."""
 
 
 class LaunchClient:
@@ -122,10 +124,15 @@ class LaunchClient:
         session = self._session_for(registration)
         return tokens.TokenEndpoint(configuration.token_endpoint, registration, self.keys, session)
 
+    def _product_scopes(self, registration: EhrRegistration, syntax: str) -> tuple[str, ...]:
+        reading = self._settings.product_scopes(syntax)
+        return (*reading, *self._settings.writing_scopes(syntax)) if registration.write_back else reading
+
     def _begin(self, registration: EhrRegistration, iss: str, launch: str | None) -> AuthorizationRequest:
         configuration = self._discovery.configuration(registration)
         syntax = registration.scope_syntax or configuration.scope_syntax
-        scopes = requested_scopes(registration, self._settings.product_scopes(syntax), standalone=launch is None)
+        wanted = self._product_scopes(registration, syntax)
+        scopes = requested_scopes(registration, wanted, standalone=launch is None)
         return authorization_request(
             registration,
             configuration,

@@ -154,6 +154,8 @@ class EhrRegistration(BaseModel):
     discovery_headers: dict[str, str] = Field(default_factory=dict)
     """Sent with discovery only, for example `Epic-Client-ID` (SL-13)."""
     backend: BackendRegistration | None = None
+    write_back: bool = False
+    """Asks for the right to write and offers it to the clinician, who still decides each time (FH-20)."""
     networks: tuple[IPvAnyNetwork, ...] = ()
     """Private address ranges this EHR may resolve to; public addresses need no entry."""
     allow_http: bool = False

@@ -12,13 +12,13 @@ from typing import Any, Final
 from fhirclient.models.riskassessment import RiskAssessment
 from fhirclient.models.servicerequest import ServiceRequest
 
-from model.assessment import Assessment, KdigoStaging, Outcome, Prediction
+from model.assessment import Assessment, Baseline, Contribution, KdigoStaging, Outcome, Prediction
 from patient_context.codes import LOINC
 from patient_context.shapes import Json
 
 SNOMED: Final = "http://snomed.info/sct"
 ACUTE_KIDNEY_INJURY: Final = {"system": SNOMED, "code": "14669001", "display": "Acute kidney injury"}
-_ASSERTED_BY_AI: Final = {
+ASSERTED_BY_AI: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "AIAST",
     "display": "Artificial Intelligence asserted",
@@ -27,6 +27,7 @@ _RISK_PROBABILITY: Final = "http://terminology.hl7.org/CodeSystem/risk-probabili
 _CATEGORIES: Final = {"low": "Low likelihood", "moderate": "Moderate likelihood", "high": "High likelihood"}
 _IDENTIFIERS: Final = uuid.UUID("6c1c1d5e-0f4b-5c9e-9a52-6a8b5d1a7f10")  # namespace of our assessment ids
 _REFERENCE: Final = re.compile(r"[A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
+_UNIT_WORDS: Final = {"mm[Hg]": "mmHg", "Cel": "°C", "a": "years", "{score}": "", "1": ""}
 _TOP_FACTORS: Final = 5
 
 
@@ -35,12 +36,12 @@ def risk_assessment(outcome: Outcome, *, encounter_id: str | None = None) -> Jso
     predictions = _predictions(outcome)
     resource: Json = {
         "resourceType": "RiskAssessment",
-        "meta": {"security": [_ASSERTED_BY_AI]},
-        "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{_identifier(outcome)}"}],
+        "meta": {"security": [ASSERTED_BY_AI]},
+        "identifier": [identifier_of(outcome)],
         "status": "final",
         "code": {"text": "Acute kidney injury within 48 hours"},
         "subject": {"reference": f"Patient/{outcome.patient_id}"},
-        "occurrenceDateTime": _written(outcome.assessed_at),
+        "occurrenceDateTime": written(outcome.assessed_at),
         "prediction": [_prediction(p, outcome.assessed_at) for p in predictions],
         "basis": [{"reference": source} for source in _sources(predictions)],
         "note": [{"text": text} for text in _notes(outcome)],
@@ -51,7 +52,7 @@ def risk_assessment(outcome: Outcome, *, encounter_id: str | None = None) -> Jso
         resource["method"] = {"text": f"{outcome.model.id} {outcome.model.version}"}
         resource["contained"] = [_device(outcome.model.id, outcome.model.version)]
         resource["performer"] = {"reference": "#model"}
-    return _validated(RiskAssessment, resource)
+    return validated(RiskAssessment, resource)
 
 
 def service_request_creatinine(
@@ -61,11 +62,13 @@ def service_request_creatinine(
     due_at: datetime | None = None,
     encounter_id: str | None = None,
     reason: str | None = None,
+    identifier: Json | None = None,
 ) -> Json:
     """A draft order for a repeat creatinine, for a clinician to sign; it orders nothing by itself."""
     resource: Json = {
         "resourceType": "ServiceRequest",
-        "meta": {"security": [_ASSERTED_BY_AI]},
+        "meta": {"security": [ASSERTED_BY_AI]},
+        "identifier": [identifier] if identifier else [],
         "status": "draft",
         "intent": "order",
         "category": [{"coding": [{"system": SNOMED, "code": "108252007", "display": "Laboratory procedure"}]}],
@@ -80,18 +83,18 @@ def service_request_creatinine(
             "text": "Creatinine, serum or plasma",
         },
         "subject": {"reference": f"Patient/{patient_id}"},
-        "authoredOn": _written(authored_at),
+        "authoredOn": written(authored_at),
     }
     if due_at is not None:
-        resource["occurrenceDateTime"] = _written(due_at)
+        resource["occurrenceDateTime"] = written(due_at)
     if encounter_id:
         resource["encounter"] = {"reference": f"Encounter/{encounter_id}"}
     if reason:
         resource["reasonCode"] = [{"text": reason}]
-    return _validated(ServiceRequest, resource)
+    return validated(ServiceRequest, resource)
 
 
-def _validated(model: Any, resource: Json) -> Json:
+def validated(model: Any, resource: Json) -> Json:
     """The resource as fhirclient writes it; its models raise on any unknown, missing or mistyped element."""
     found: Json = model({name: value for name, value in resource.items() if value not in ([], None)}).as_json()
     return found
@@ -106,27 +109,32 @@ def _predictions(outcome: Outcome) -> list[Prediction]:
 def _prediction(prediction: Prediction, assessed_at: datetime) -> Json:
     end = assessed_at + timedelta(hours=prediction.horizon_hours)
     category = prediction.category
-    written: Json = {
+    entry: Json = {
         "outcome": {"coding": [ACUTE_KIDNEY_INJURY], "text": prediction.outcome},
-        "probabilityDecimal": round(prediction.probability * 100, 4),
-        "whenPeriod": {"start": _written(assessed_at), "end": _written(end)},
+        "probabilityDecimal": round(prediction.probability * 100, 2),
+        "whenPeriod": {"start": written(assessed_at), "end": written(end)},
     }
     if category in _CATEGORIES:
         coding = {"system": _RISK_PROBABILITY, "code": category, "display": _CATEGORIES[category]}
-        written["qualitativeRisk"] = {"coding": [coding]}
+        entry["qualitativeRisk"] = {"coding": [coding]}
     if rationale := _rationale(prediction):
-        written["rationale"] = rationale
-    return written
+        entry["rationale"] = rationale
+    return entry
 
 
 def _rationale(prediction: Prediction) -> str:
     """The factors that moved the score most, each with its value and direction."""
     strongest = sorted(prediction.contributions, key=lambda c: (-abs(c.log_odds), c.feature))[:_TOP_FACTORS]
     return "; ".join(
-        f"{c.label}{f' {c.value}' if c.value else ''}{f' {c.unit}' if c.value and c.unit else ''} "
-        f"({'raises' if c.log_odds > 0 else 'lowers'} the risk)"
-        for c in strongest
+        f"{c.label}{_value_words(c)} ({'raises' if c.log_odds > 0 else 'lowers'} the risk)" for c in strongest
     )
+
+
+def _value_words(contribution: Contribution) -> str:
+    if not contribution.value:
+        return ""
+    unit = contribution.unit or ""
+    return f" {contribution.value} {_UNIT_WORDS.get(unit, unit)}".rstrip()
 
 
 def _sources(predictions: list[Prediction]) -> list[str]:
@@ -146,8 +154,15 @@ def _stage_note(kdigo: KdigoStaging) -> str | None:
         return None
     text = f"KDIGO 2012 stage {kdigo.stage}"
     if kdigo.baseline is not None:
-        text += f", baseline creatinine {kdigo.baseline.creatinine_mg_dl:.2f} mg/dL ({kdigo.baseline.method})"
+        text += (
+            f", baseline creatinine {kdigo.baseline.creatinine_mg_dl:.2f} mg/dL ({_method_words(kdigo.baseline)})"
+        )
     return text + "."
+
+
+def _method_words(baseline: Baseline) -> str:
+    """The name of the method as words: "lowest 7 d", "outpatient median 8 365 d"."""
+    return baseline.method.value.replace("8_365_d", "of 8 to 365 days").replace("_", " ")
 
 
 def _device(name: str, version: str) -> Json:
@@ -159,10 +174,13 @@ def _device(name: str, version: str) -> Json:
     }
 
 
-def _identifier(outcome: Outcome) -> uuid.UUID:
+def identifier_of(outcome: Outcome, *, part: str = "") -> Json:
+    """The identifier of an assessment, or of a named `part` that follows from it: always the same for the same."""
     model = outcome.model.sha256 if outcome.model else "rules only"
-    return uuid.uuid5(_IDENTIFIERS, f"{outcome.patient_id}|{_written(outcome.assessed_at)}|{model}")
+    name = f"{outcome.patient_id}|{written(outcome.assessed_at)}|{model}" + (f"|{part}" if part else "")
+    return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid5(_IDENTIFIERS, name)}"}
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """A FHIR dateTime, to the second."""
     return moment.isoformat(timespec="seconds")

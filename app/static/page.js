@@ -18,11 +18,36 @@
     const expiresAt = Date.parse(banner?.dataset.expiresAt ?? "");
     if (!Number.isFinite(expiresAt) || Date.now() < expiresAt) return;
     banner.remove();
-    document.getElementById("content").remove();
+    document.getElementById("content")?.remove();
     document.body.append(document.getElementById("expired").content.cloneNode(true));
     document.title = "Session ended · AKI Sentinel";
     clearInterval(timer);
   };
+
+  // Copy buttons show only where they work.
+  const copyRow = document.getElementById("copy-row");
+  if (copyRow && navigator.clipboard) {
+    copyRow.hidden = false;
+    copyRow.querySelector("[data-copy]").addEventListener("click", async (event) => {
+      const source = document.getElementById(event.target.dataset.copy);
+      try {
+        await navigator.clipboard.writeText(source.value);
+        document.getElementById("copied").textContent = "Copied";
+      } catch {
+        source.select();
+        document.getElementById("copied").textContent = "Not allowed here: press Ctrl+C";
+      }
+    });
+  }
+
+  // One click, one request; the server holds this too.
+  document.querySelectorAll("form[data-once]").forEach((form) => {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = "yes";
+    });
+  });
+  if (document.querySelector("[data-look-again]")) setTimeout(() => location.reload(), 1500);
 
   const tick = () => {
     if (readAt && age) showAge();

@@ -52,7 +52,7 @@ def test_score_at_a_time_uses_nothing_later() -> None:
 def test_score_for_people_says_stage_baseline_and_that_it_is_research_software() -> None:
     result = run("score", "-", given=json.dumps(RISING))
     assert result.exit_code == 0
-    for words in ("AKI stage 2", "0.90 mg/dL", "lowest of the last 7 days", "NEXT 48 HOURS", "Research software"):
+    for words in ("AKI stage 2", "0.9 mg/dL", "lowest of the last 7 days", "NEXT 48 HOURS", "Research software"):
         assert words in result.stdout
 
 
