@@ -74,10 +74,10 @@ class DetailFacts:
 def detail(outcome: Outcome, facts: DetailFacts) -> str:
     """The card's detail as GitHub-flavoured Markdown."""
     if isinstance(outcome, Assessment):
-        parts = [_finding(outcome, facts), _estimates(outcome, facts)]
+        parts = [finding(outcome, facts), _estimates(outcome, facts)]
     else:
-        parts = [_latest(facts)]
-    parts += [_gaps(outcome), _provenance(outcome, facts)]
+        parts = [latest_lines(facts)]
+    parts += [missing(outcome), provenance(outcome, facts)]
     return "\n\n".join(text for part in parts if (text := "\n".join(part)))
 
 
@@ -91,7 +91,8 @@ def stage_words(kdigo: KdigoStaging) -> str:
     return f"{words}, {wording.chart_text(kdigo.course)}" if kdigo.course else words
 
 
-def _finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
+def finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
+    """The stage, and the creatinine, baseline and eGFR it rests on."""
     kdigo = found.kdigo
     if kdigo is not None and kdigo.stage is not None:
         since = f" since {wording.moment(kdigo.since, facts.zone)}" if kdigo.stage and kdigo.since else ""
@@ -99,7 +100,7 @@ def _finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
     else:
         yield "**AKI stage: cannot be said**"
     yield ""
-    yield from _latest(facts)
+    yield from latest_lines(facts)
     if kdigo is not None and kdigo.baseline is not None:
         yield _baseline(kdigo, kdigo.baseline, facts)
     if kdigo is not None and kdigo.episode is not None:
@@ -113,7 +114,8 @@ def _finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
         yield f"- eGFR {found.egfr.ml_min_1_73m2:.0f} mL/min/1.73 m² ({equation}){steady}"
 
 
-def _latest(facts: DetailFacts) -> Iterator[str]:
+def latest_lines(facts: DetailFacts) -> Iterator[str]:
+    """The latest creatinine with its time and source."""
     latest = facts.latest_creatinine
     if latest is not None:
         shown = wording.creatinine(latest.value, latest.comparator or "")
@@ -170,7 +172,8 @@ def _input(part: Contribution, facts: DetailFacts) -> str:
     return f"{words} ({wording.chart_text(part.source)})" if part.source else words
 
 
-def _gaps(outcome: Outcome) -> Iterator[str]:
+def missing(outcome: Outcome) -> Iterator[str]:
+    """What was missing or not used."""
     lines = [
         f"- {wording.chart_text(reason.text, 240)}"
         for reason in outcome.reasons
@@ -209,7 +212,8 @@ def _rejections(outcome: Outcome) -> Sequence[str]:
     return lines
 
 
-def _provenance(outcome: Outcome, facts: DetailFacts) -> Iterator[str]:
+def provenance(outcome: Outcome, facts: DetailFacts) -> Iterator[str]:
+    """Who says so, when, from how much, by which model."""
     yield STANDING_NOTE
     yield ""
     at = wording.moment(outcome.assessed_at, facts.zone)

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from cds_hooks import wording
 from cds_hooks.card_detail import DetailFacts, days_or_hours_ago, detail, stage_words
 from cds_hooks.decision import CardKind, Indicator, Show
-from cds_hooks.suggestions import suggest_creatinine
+from cds_hooks.suggestions import SuggestionContext, suggest_for_aki
 from model.assessment import AkiEpisode, Assessment, KdigoStaging, Outcome, Prediction, Reason
 from model.snapshot import Measurement
 
@@ -27,6 +27,20 @@ _TOPIC = {
     CardKind.RISK: ("AKIRisk48h", "Risk of AKI in 48 hours"),
     CardKind.NO_RISK_ESTIMATE: ("AKIRiskUnknown", "Risk of AKI could not be estimated"),
     CardKind.NOT_ASSESSED: ("AKINotAssessed", "AKI could not be assessed"),
+    CardKind.NSAID: ("KidneyNSAID", "NSAID and the kidney"),
+    CardKind.AMINOGLYCOSIDE: ("KidneyAminoglycoside", "Aminoglycoside and the kidney"),
+    CardKind.NEPHROTOXIN: ("KidneyNephrotoxin", "Nephrotoxic drug"),
+    CardKind.NEPHROTOXIN_LOAD: ("KidneyNephrotoxinLoad", "Several nephrotoxic drugs at once"),
+    CardKind.VANCOMYCIN: ("KidneyVancomycin", "Vancomycin and the kidney"),
+    CardKind.CONTRAST: ("KidneyContrast", "Iodinated contrast and the kidney"),
+    CardKind.RAAS: ("KidneyRAAS", "RAAS inhibitor with high potassium or low pressure"),
+    CardKind.METFORMIN: ("KidneyMetformin", "Metformin and the kidney"),
+    CardKind.SGLT2: ("KidneySGLT2", "SGLT2 inhibitor in acute illness"),
+    CardKind.ANTICOAGULANT: ("KidneyAnticoagulant", "Anticoagulant dose and the kidney"),
+    CardKind.RENAL_DOSE: ("KidneyDose", "Drug dosed by kidney function"),
+    CardKind.TRIMETHOPRIM: ("KidneyTrimethoprim", "Trimethoprim, potassium and creatinine"),
+    CardKind.UNRECOGNISED_ORDER: ("KidneyOrderUnrecognised", "Drug order not recognised"),
+    CardKind.DISCHARGE: ("AKIDischarge", "After AKI: before discharge"),
 }
 _NO_STAGING = frozenset({"no_creatinine", "creatinine_too_old", "creatinine_only_bounded"})
 _NO_RISK_PREFIX = "No risk is given: "  # how the assessment's reasons begin; the summary has said so already
@@ -35,6 +49,11 @@ _OVERRIDE_REASONS = {
     "not-aki": "Not AKI",
     "comfort-care": "Comfort care: not in the patient's interest",
     "dialysis": "On dialysis",
+}
+ORDER_OVERRIDE_REASONS = {
+    "benefit-exceeds-risk": "Benefit exceeds the risk",
+    "dose-adjusted": "Dose already follows kidney function or drug level",
+    **_OVERRIDE_REASONS,
 }
 
 
@@ -48,6 +67,12 @@ class CardContext:
     encounter_id: str | None
     now: datetime
     facts: DetailFacts
+
+    def request_for(self, part: str) -> SuggestionContext:
+        """What a suggestion of one card of this call needs; its uuids follow from the call and the card."""
+        return SuggestionContext(
+            self.patient_id, self.encounter_id, self.now, lambda name: _uuid(self, f"{part}/{name}")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +90,42 @@ def build_card(show: Show, outcome: Outcome, context: CardContext) -> Card:
 
     The uuid follows from the call and the kind, so a retried call gives the same card the same name.
     """
-    card_id = _uuid(context, show.kind)
+    return assemble(
+        show,
+        context,
+        part=show.kind.value,
+        summary=_summary(show.kind, outcome, context),
+        detail=detail(outcome, context.facts),
+        suggestions=suggest_for_aki(show, outcome, context.request_for(show.kind.value)),
+    )
+
+
+def assemble(
+    show: Show,
+    context: CardContext,
+    *,
+    part: str,
+    summary: str,
+    detail: str,
+    suggestions: Sequence[Mapping[str, Any]],
+    override_reasons: Mapping[str, str] = _OVERRIDE_REASONS,
+) -> Card:
+    """A card of any kind in CDS Hooks 2.0 form. `part` names it within the call: its uuid follows from both."""
+    card_id = _uuid(context, part)
     body: dict[str, Any] = {
         "uuid": card_id,
-        "summary": wording.fit(_summary(show.kind, outcome, context)),
-        "detail": detail(outcome, context.facts),
+        "summary": wording.fit(summary),
+        "detail": detail,
         "indicator": show.indicator.value,
         "source": _source(show.kind, context),
         "overrideReasons": [
             {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
-            for code, display in _OVERRIDE_REASONS.items()
+            for code, display in override_reasons.items()
         ],
         "links": _links(context),
     }
-    if (suggestion := _suggestion(show, context)) is not None:
-        body["suggestions"] = [suggestion]
+    if suggestions:
+        body["suggestions"] = list(suggestions)
         body["selectionBehavior"] = "any"  # the only one Epic knows (VN-5)
     return Card(show.kind, show.indicator, card_id, body)
 
@@ -106,13 +152,14 @@ def _stage_summary(kdigo: KdigoStaging, context: CardContext) -> str:
     latest = context.facts.latest_creatinine
     parts = [stage_words(kdigo)]
     if latest is not None:
-        parts.append(f"creatinine {_plain_creatinine(latest)} {days_or_hours_ago(latest.at, context.now)}")
+        parts.append(f"creatinine {plain_creatinine(latest)} {days_or_hours_ago(latest.at, context.now)}")
     if kdigo.baseline is not None:
         parts.append(f"baseline {wording.number(kdigo.baseline.creatinine_mg_dl)} mg/dL")
     return f"For review: {'; '.join(parts)}"
 
 
-def _plain_creatinine(latest: Measurement) -> str:
+def plain_creatinine(latest: Measurement) -> str:
+    """A creatinine in both units, for a field that is plain text."""
     sign = f"{latest.comparator.value} " if latest.comparator else ""
     umol_per_l = latest.value * wording.UMOL_PER_L_IN_MG_PER_DL
     return f"{sign}{wording.number(latest.value)} mg/dL ({umol_per_l:.0f} µmol/L)"
@@ -163,13 +210,3 @@ def _links(context: CardContext) -> list[dict[str, str]]:
         {"label": "Open AKI Sentinel", "url": f"{context.public_url}/launch", "type": "smart"},
         {"label": "About this score", "url": f"{context.public_url}/model", "type": "absolute"},
     ]
-
-
-def _suggestion(show: Show, context: CardContext) -> dict[str, Any] | None:
-    return suggest_creatinine(
-        show,
-        patient_id=context.patient_id,
-        encounter_id=context.encounter_id,
-        now=context.now,
-        uuid=_uuid(context, f"{show.kind}/creatinine"),
-    )

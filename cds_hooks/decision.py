@@ -36,6 +36,23 @@ class CardKind(StrEnum):
     NO_RISK_ESTIMATE = "no-risk-estimate"
     NOT_ASSESSED = "not-assessed"
 
+    # Orders: the families of model/knowledge/cautions.toml.
+    NSAID = "nsaid"
+    AMINOGLYCOSIDE = "aminoglycoside"
+    NEPHROTOXIN = "nephrotoxin"
+    NEPHROTOXIN_LOAD = "nephrotoxin-load"
+    VANCOMYCIN = "vancomycin"
+    CONTRAST = "contrast"
+    RAAS = "raas"
+    METFORMIN = "metformin"
+    SGLT2 = "sglt2"
+    ANTICOAGULANT = "anticoagulant"
+    RENAL_DOSE = "renal-dose"
+    TRIMETHOPRIM = "trimethoprim"
+    UNRECOGNISED_ORDER = "unrecognised-order"
+
+    DISCHARGE = "discharge"
+
 
 class Indicator(StrEnum):
     """CDS Hooks urgency (CH-27)."""
@@ -47,9 +64,14 @@ class Indicator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CardPolicy:
-    """What a site may change about speaking. `critical` interrupts in some EHRs: off by default (REG-14)."""
+    """What a site may change about speaking. `critical` interrupts in some EHRs: off by default (REG-14).
+
+    `unrecognised_orders`: in AKI, say at signing which drug orders could not be recognised.
+    """
 
     critical_for_stage_3: bool = False
+    critical_at_signing: bool = False
+    unrecognised_orders: bool = True
 
 
 DEFAULT_CARD_POLICY = CardPolicy()
@@ -93,10 +115,8 @@ def decide(
     outcome: Outcome, snapshot: PatientSnapshot, setting: Setting, policy: CardPolicy = DEFAULT_CARD_POLICY
 ) -> Decision:
     """Card or silence on opening the chart."""
-    if snapshot.deceased:
-        return Silent("deceased", rests_on_the_chart=False)
-    if any(reason.code == COMFORT_CARE for reason in outcome.reasons):
-        return Silent("comfort-care", rests_on_the_chart=False)
+    if (silence := never_spoken_about(outcome, snapshot)) is not None:
+        return silence
     match outcome:
         case NotApplicable():
             return Silent("not-applicable", rests_on_the_chart=False)
@@ -104,6 +124,15 @@ def decide(
             return _unless_outpatient(Show(CardKind.NOT_ASSESSED, Indicator.INFO), setting, "nothing-to-assess")
         case Assessment():
             return _decide_assessed(outcome, setting, policy)
+
+
+def never_spoken_about(outcome: Outcome, snapshot: PatientSnapshot) -> Silent | None:
+    """The silence every service keeps: about the dead, and where comfort is the aim."""
+    if snapshot.deceased:
+        return Silent("deceased", rests_on_the_chart=False)
+    if any(reason.code == COMFORT_CARE for reason in outcome.reasons):
+        return Silent("comfort-care", rests_on_the_chart=False)
+    return None
 
 
 def _decide_assessed(found: Assessment, setting: Setting, policy: CardPolicy) -> Decision:

@@ -16,6 +16,7 @@ Prefetch = Mapping[str, Mapping[str, Any] | None]
 MAX_NAME_CHARACTERS = 256
 # FHIR's id with room for servers that use '_' and longer ids; still safe as one path segment.
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
+_NEED_ENCOUNTER = frozenset({"encounter-discharge"})
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 
 
@@ -39,6 +40,7 @@ class HookRequest:
     fhir_server: str | None = None
     grant: FhirGrant | None = None
     prefetch: Prefetch = field(default_factory=dict, repr=False)
+    context: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def read_hook_request(body: Any, *, hook: str, client: CdsClient) -> HookRequest:
@@ -56,15 +58,19 @@ def read_hook_request(body: Any, *, hook: str, client: CdsClient) -> HookRequest
         raise RequestUnreadable("context-missing", "The field context is required and must be an object.")
     patient_id = _patient_id(context)
     fhir_server = _registered_fhir_server(body.get("fhirServer"), client)
+    encounter_id = _bare_id(context.get("encounterId"), "Encounter")
+    if hook in _NEED_ENCOUNTER and encounter_id is None:
+        raise RequestUnreadable("field-missing", "The field context.encounterId is required.")
     return HookRequest(
         hook=hook,
         hook_instance=hook_instance,
         user_id=_required_text(context, "userId", "context."),
         patient_id=patient_id,
-        encounter_id=_bare_id(context.get("encounterId"), "Encounter"),
+        encounter_id=encounter_id,
         fhir_server=fhir_server,
         grant=_grant(body.get("fhirAuthorization"), fhir_server, patient_id),
         prefetch=_prefetch(body.get("prefetch")),
+        context=context,
     )
 
 

@@ -13,9 +13,11 @@ import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from cds_hooks.answers import Answer
 from cds_hooks.caller import Caller, CallerCheck
 from cds_hooks.chart import ChartSource
 from cds_hooks.cors import allow_origin, answer_preflight
+from cds_hooks.discharge import answer_discharge
 from cds_hooks.discovery import discovery_document
 from cds_hooks.errors import (
     BodyNotJson,
@@ -31,8 +33,17 @@ from cds_hooks.errors import (
 )
 from cds_hooks.hook_request import HookRequest, read_hook_request
 from cds_hooks.keys import TrustedKeys
-from cds_hooks.patient_view import Answer, answer_patient_view
-from cds_hooks.services import SERVICES, CardShown, CdsDependencies, CdsEvent, Service
+from cds_hooks.order_review import answer_orders
+from cds_hooks.patient_view import answer_patient_view
+from cds_hooks.services import (
+    ENCOUNTER_DISCHARGE,
+    PATIENT_VIEW,
+    SERVICES,
+    CardShown,
+    CdsDependencies,
+    CdsEvent,
+    Service,
+)
 from patient_context.errors import JsonRefused
 from patient_context.queries import prefetch_templates
 from patient_context.strict_json import loads
@@ -96,7 +107,7 @@ class ServiceEndpoint:
         hook: HookRequest | None = None
         try:
             hook = read_hook_request(self._body(), hook=service.hook, client=caller.client)
-            answer = self._decide(hook, caller, started)
+            answer = self._decide(service, hook, caller, started)
         except DataUnavailable as error:
             self._record(service, caller, hook, started, error=error)
             if not caller.client.empty_instead_of_412:
@@ -109,7 +120,7 @@ class ServiceEndpoint:
             self._record(service, caller, hook, started, answer=answer)
         return _json({"cards": [card.body for card in answer.cards]})
 
-    def _decide(self, hook: HookRequest, caller: Caller, started: float) -> Answer:
+    def _decide(self, service: Service, hook: HookRequest, caller: Caller, started: float) -> Answer:
         deps, ehr_id = self._deps, caller.client.ehr_id
         source = ChartSource(
             reading=deps.reading_for(ehr_id),
@@ -117,7 +128,12 @@ class ServiceEndpoint:
             seconds_left=lambda: deps.budget_seconds - (time.monotonic() - started),
             read=deps.read,
         )
-        return answer_patient_view(hook, source, deps, ehr_id=ehr_id, now=deps.clock())
+        now = deps.clock()
+        if service is PATIENT_VIEW:
+            return answer_patient_view(hook, source, deps, ehr_id=ehr_id, now=now)
+        if service is ENCOUNTER_DISCHARGE:
+            return answer_discharge(hook, source, deps, ehr_id=ehr_id, now=now)
+        return answer_orders(service, hook, source, deps, ehr_id=ehr_id, now=now)
 
     def _body(self) -> Any:
         limit = self._deps.max_body_bytes

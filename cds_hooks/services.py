@@ -47,7 +47,45 @@ PATIENT_VIEW = Service(
         "software: information for review, not a substitute for clinical judgement."
     ),
 )
-SERVICES: Mapping[str, Service] = {PATIENT_VIEW.id: PATIENT_VIEW}
+_ORDER_NEEDS = (
+    "Drugs coded with RxNorm, ATC or SNOMED CT (a product's code with its name will do); serum creatinine with "
+    "LOINC codes and UCUM units, birth date and sex; weight, potassium, blood pressure and the drugs already on "
+    "the chart make the answer better. Drugs known by free text alone raise no card about the drug. Research "
+    "software: information for review, not a substitute for clinical judgement."
+)
+ORDER_SELECT = Service(
+    id="aki-order-select",
+    hook="order-select",
+    title="Kidney check while an order is being chosen",
+    description=(
+        "Shows what is known of the kidneys when a nephrotoxic or renally dosed drug is selected and it matters; "
+        "otherwise stays silent."
+    ),
+    usage_requirements=_ORDER_NEEDS,
+)
+ORDER_SIGN = Service(
+    id="aki-order-sign",
+    hook="order-sign",
+    title="Kidney check before orders are signed",
+    description=(
+        "Looks at every draft order for drugs that harm the kidney or are dosed by it, together with the drugs on "
+        "the chart; in acute kidney injury it also names drug orders it could not recognise. Otherwise silent."
+    ),
+    usage_requirements=_ORDER_NEEDS,
+)
+ENCOUNTER_DISCHARGE = Service(
+    id="aki-encounter-discharge",
+    hook="encounter-discharge",
+    title="Acute kidney injury before discharge",
+    description=(
+        "Shows one card when an acute kidney injury of this stay has not recovered or reached stage 2: follow-up "
+        "creatinine, drugs to restart or leave out, the diagnosis, the check at three months."
+    ),
+    usage_requirements=PATIENT_VIEW.usage_requirements,
+)
+SERVICES: Mapping[str, Service] = {
+    service.id: service for service in (PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN, ENCOUNTER_DISCHARGE)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,18 +236,33 @@ def test_a_card_has_the_shape_of_the_standard() -> None:
     assert body["source"]["url"] == f"{PUBLIC_URL}/"
     assert re.fullmatch(r"[A-Za-z0-9]{1,100}", body["source"]["topic"]["code"])  # VN-5
     assert body["selectionBehavior"] == "any"  # requirement 93; Epic knows no other (VN-5)
-    (suggestion,) = body["suggestions"]
-    (action,) = suggestion["actions"]  # VN-6: one action a suggestion
-    assert suggestion["isRecommended"] is False  # REG-15
-    assert set(action) == {"type", "description", "resource"}
-    assert (action["type"], action["resource"]["status"]) == ("create", "draft")
-    assert ServiceRequest(action["resource"]).subject.reference == f"Patient/{PATIENT}"  # a valid R4 resource
+    assert 1 <= len(body["suggestions"]) <= 3
+    for suggestion in body["suggestions"]:
+        (action,) = suggestion["actions"]  # VN-6: one action a suggestion
+        assert suggestion["isRecommended"] is False  # REG-15
+        assert set(action) == {"type", "description", "resource"}
+        assert (action["type"], action["resource"]["status"]) == ("create", "draft")
+        assert ServiceRequest(action["resource"]).subject.reference == f"Patient/{PATIENT}"  # a valid R4 resource
     for reason in body["overrideReasons"]:
         assert all(reason[name] for name in ("code", "system", "display"))  # requirement 100
     smart, absolute = body["links"]
     assert (smart["type"], smart["url"]) == ("smart", f"{PUBLIC_URL}/launch")  # CH-35: bare
     assert (absolute["type"], absolute["url"]) == ("absolute", f"{PUBLIC_URL}/model")
     assert "appContext" not in absolute  # requirement 147
+
+
+@pytest.mark.parametrize(
+    ("stage", "offered"),
+    [
+        (1, ["Creatinine, serum or plasma", "Urinalysis"]),
+        (2, ["Creatinine, serum or plasma", "Urinalysis", "Ultrasound of the kidneys"]),
+        (3, ["Creatinine, serum or plasma", "Ultrasound of the kidneys", "Referral to nephrology"]),
+    ],
+)
+def test_the_stage_decides_what_is_offered(stage: int, offered: list[str]) -> None:
+    suggestions = shown(assessment(stage=stage)).body["suggestions"]
+    assert [one["actions"][0]["resource"]["code"]["text"] for one in suggestions] == offered
+    assert len({one["uuid"] for one in suggestions}) == len(offered)
 
 
 def test_where_another_creatinine_would_not_help_none_is_suggested() -> None:
@@ -258,10 +273,11 @@ def test_where_another_creatinine_would_not_help_none_is_suggested() -> None:
 
 def test_a_topic_is_the_same_for_every_patient() -> None:
     """VN-5: Epic remembers an override by the topic, so it may depend on nothing but the kind of card."""
-    topics = {kind: set() for kind in CardKind}  # type: dict[CardKind, set[str]]
+    topics: dict[CardKind, set[str]] = {}
     for outcome, ctx in EXAMPLES.values():
         card = shown(outcome, replace(ctx, call_id=str(id(ctx))))
-        topics[card.kind].add(card.body["source"]["topic"]["code"])
+        topics.setdefault(card.kind, set()).add(card.body["source"]["topic"]["code"])
+    assert len(topics) == 5
     assert all(len(codes) == 1 for codes in topics.values())
 
 

@@ -43,10 +43,16 @@ class TestDiscovery:
         answer = bench().app.test_client().get("/cds-services")
         assert answer.status_code == 200
         assert answer.content_type == "application/json"
-        (service,) = answer.get_json()["services"]
-        assert (service["id"], service["hook"]) == ("aki-patient-view", "patient-view")
-        assert service["prefetch"]["patient"] == "Patient/{{context.patientId}}"
-        assert "http://loinc.org|2160-0" in service["prefetch"]["creatinine"]
+        services = answer.get_json()["services"]
+        assert [(service["id"], service["hook"]) for service in services] == [
+            ("aki-patient-view", "patient-view"),
+            ("aki-order-select", "order-select"),
+            ("aki-order-sign", "order-sign"),
+            ("aki-encounter-discharge", "encounter-discharge"),
+        ]
+        for service in services:
+            assert service["prefetch"]["patient"] == "Patient/{{context.patientId}}"
+            assert "http://loinc.org|2160-0" in service["prefetch"]["creatinine"]
         assert empty_elements(answer.get_json()) == []
 
     def test_it_ignores_a_token_whatever_it_is(self, bench: BuildBench) -> None:
@@ -55,8 +61,8 @@ class TestDiscovery:
 
     def test_templates_name_context_fields_only(self, bench: BuildBench) -> None:
         """Requirements 55, 56 and 59; CH-6: no chains, no includes, nothing of 3.0."""
-        (service,) = bench().app.test_client().get("/cds-services").get_json()["services"]
-        for template in service["prefetch"].values():
+        services = bench().app.test_client().get("/cds-services").get_json()["services"]
+        for template in (one for service in services for one in service["prefetch"].values()):
             assert template.count("{{") == template.count("{{context.patientId}}") == 1
             assert "_include" not in template
 

@@ -18,7 +18,12 @@ def rising() -> dict[str, Any]:
 def test_discovery_needs_no_token(live: LiveService) -> None:
     answer = requests.get(f"{live.address}/cds-services", timeout=10)
     assert answer.status_code == 200
-    assert [service["id"] for service in answer.json()["services"]] == ["aki-patient-view"]
+    assert [service["id"] for service in answer.json()["services"]] == [
+        "aki-patient-view",
+        "aki-order-select",
+        "aki-order-sign",
+        "aki-encounter-discharge",
+    ]
 
 
 def test_a_signed_call_with_prefetch_gets_a_card_that_opens_the_app(live: LiveService) -> None:

@@ -1,0 +1,167 @@
+"""Cards about orders: the drug, what to know of it, the kidneys it meets, and what can be done with one click."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cds_hooks import wording
+from cds_hooks.card_detail import finding, latest_lines, missing, provenance
+from cds_hooks.cards import ORDER_OVERRIDE_REASONS, Card, CardContext, assemble, plain_creatinine
+from cds_hooks.decision import CardKind, Indicator, Show
+from cds_hooks.draft_orders import DraftOrder
+from cds_hooks.suggestions import MOST, SuggestionContext, suggest_order, suggest_removal
+from model.assessment import Assessment, Outcome
+from model.caution_table import Offer
+from model.drug_cautions import Caution, shown_name
+from model.drugs import DrugFacts, Recognition
+from model.kidney_facts import KidneyFacts
+
+_TEXT_LIMIT = 600
+_REASON = "Creatinine course while a drug that concerns the kidney is given"
+_NOT_STEADY = "Creatinine is not known to be steady: neither eGFR nor clearance is a number to dose by"
+_RISING = ", and while it rises the kidneys do less than either says"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFinding:
+    """One ordered drug and everything to say about it, the gravest first."""
+
+    draft: DraftOrder
+    drug: DrugFacts
+    cautions: tuple[Caution, ...]
+    indicator: Indicator
+
+
+def build_order_card(
+    found: OrderFinding,
+    kidneys: KidneyFacts,
+    outcome: Outcome,
+    context: CardContext,
+    unclear: Sequence[DrugFacts],
+) -> Card:
+    """The card for one ordered drug; `unclear` are orders of the same call that could not be checked."""
+    first = found.cautions[0]
+    part = f"{first.family}/{found.draft.reference or found.drug.name}"
+    return assemble(
+        Show(CardKind(first.family), found.indicator),
+        context,
+        part=part,
+        summary=f"For review: {wording.plain_text(first.title)}{_numbers(kidneys, context)}",
+        detail=_detail(found, kidneys, outcome, context, unclear),
+        suggestions=_suggestions(found, kidneys, context.request_for(part)),
+        override_reasons=ORDER_OVERRIDE_REASONS,
+    )
+
+
+def build_unrecognised_card(unclear: Sequence[DrugFacts], outcome: Outcome, context: CardContext) -> Card:
+    """One card for all orders of a call that could not be recognised, so that silence is not read as consent."""
+    one = len(unclear) == 1
+    who = wording.plain_text(unclear[0].name, 60) if one else f"{len(unclear)} drug orders"
+    lines = ["**Not checked against the kidneys**", "", *(_unclear_line(facts) for facts in unclear)]
+    parts = [
+        lines,
+        _kidneys(KidneyFacts(), outcome, context),
+        missing(outcome),
+        provenance(outcome, context.facts),
+    ]
+    return assemble(
+        Show(CardKind.UNRECOGNISED_ORDER, Indicator.INFO),
+        context,
+        part="unrecognised",
+        summary=f"Not checked: {who} could not be recognised by code, and kidney function is reduced",
+        detail=_joined(parts),
+        suggestions=(),
+        override_reasons=ORDER_OVERRIDE_REASONS,
+    )
+
+
+def _unclear_line(facts: DrugFacts) -> str:
+    name = wording.chart_text(facts.name, 80)
+    if facts.recognition is Recognition.NAME_ONLY:
+        reads = wording.chart_text(" / ".join(one.name for one in (*facts.ingredients, *facts.local)))
+        return f"- {name}: carries no drug code that is known here; its words read like {reads}"
+    return f"- {name}: carries no drug code that is known here"
+
+
+def _numbers(kidneys: KidneyFacts, context: CardContext) -> str:
+    """The numbers a summary ends with."""
+    latest = context.facts.latest_creatinine
+    if latest is None or kidneys.on_dialysis:
+        return ""
+    words = f"; creatinine {plain_creatinine(latest)}"
+    if kidneys.in_aki and kidneys.baseline_mg_dl is not None:
+        return f"{words}, baseline {wording.number(kidneys.baseline_mg_dl)}"
+    if kidneys.egfr is not None:
+        return f"{words}, eGFR {kidneys.egfr:.0f}{'' if kidneys.steady else ' (not known steady)'}"
+    return words
+
+
+def _detail(
+    found: OrderFinding,
+    kidneys: KidneyFacts,
+    outcome: Outcome,
+    context: CardContext,
+    unclear: Sequence[DrugFacts],
+) -> str:
+    parts: list[Iterable[str]] = [_said(one) for one in found.cautions]
+    parts.append(_kidneys(kidneys, outcome, context))
+    parts.append(_order_lines(found.drug, unclear))
+    parts += [missing(outcome), provenance(outcome, context.facts)]
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[Iterable[str]]) -> str:
+    return "\n\n".join(text for part in parts if (text := "\n".join(part)))
+
+
+def _said(caution: Caution) -> Iterator[str]:
+    yield f"**{wording.chart_text(caution.title)}**"
+    yield ""
+    yield wording.chart_text(caution.text, _TEXT_LIMIT)
+    yield ""
+    yield f"- Source: {wording.chart_text('; '.join(caution.words.basis), _TEXT_LIMIT)}"
+
+
+def _kidneys(kidneys: KidneyFacts, outcome: Outcome, context: CardContext) -> Iterator[str]:
+    if isinstance(outcome, Assessment):
+        yield from finding(outcome, context.facts)
+    else:
+        yield "**The kidneys now**"
+        yield ""
+        yield from (f"- {wording.chart_text(reason.text, 240)}" for reason in outcome.reasons[:1])
+        yield from latest_lines(context.facts)
+        if kidneys.egfr is not None:
+            yield f"- eGFR {kidneys.egfr:.0f} mL/min/1.73 m² ({kidneys.egfr_equation}) from that creatinine"
+    if kidneys.clearance is not None and kidneys.weight_kg is not None:
+        weight = f"{kidneys.weight_kg:.0f} kg"
+        yield f"- Creatinine clearance {kidneys.clearance:.0f} mL/min (Cockcroft-Gault, {weight})"
+    if kidneys.egfr is not None and not kidneys.steady:
+        yield f"- {_NOT_STEADY}{_RISING if kidneys.course == 'rising' else ''}"
+    if kidneys.potassium_mmol_l is not None:
+        yield f"- Latest potassium {kidneys.potassium_mmol_l:.1f} mmol/L"
+
+
+def _order_lines(drug: DrugFacts, unclear: Sequence[DrugFacts]) -> Iterator[str]:
+    yield "**The order**"
+    yield ""
+    how = "its code" if drug.recognition is Recognition.CODE else "the product name beside its code"
+    yield f"- {wording.chart_text(drug.name, 100)}: recognised by {how} as {wording.chart_text(shown_name(drug))}"
+    for facts in unclear:
+        yield f"{_unclear_line(facts)}; it was not checked"
+
+
+def _suggestions(
+    found: OrderFinding, kidneys: KidneyFacts, context: SuggestionContext
+) -> Sequence[dict[str, Any]]:
+    offered = [offer for caution in found.cautions for offer in caution.words.offers]
+    reference = found.draft.reference
+    made = []
+    if Offer.REMOVE in offered and found.draft.is_draft and reference and reference.count("/") == 1:
+        made.append(suggest_removal(shown_name(found.drug), reference, context))
+    if Offer.CREATININE in offered:
+        wait = timedelta(hours=12 if kidneys.in_aki else 24)
+        made.append(suggest_order("creatinine", context, due_after=wait, reason=_REASON))
+    if Offer.URINALYSIS in offered:
+        made.append(suggest_order("urinalysis", context, reason="Acute kidney injury: cause"))
+    return made[:MOST]
