@@ -20,7 +20,7 @@ def main() -> None:
     table["inpatient"] = True
     found = AKIFlagger().returnAKIpatients(table).reset_index()
     out = csv.writer(sys.stdout)
-    out.writerows(zip(found.patient_id, found.minute, found.aki))
+    out.writerows(zip(found.patient_id, found.minute, found.aki, strict=True))
 
 
 if __name__ == "__main__":

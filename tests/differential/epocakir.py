@@ -1,6 +1,9 @@
 """epocakir's example rows (MIT): its data set `aki_pt_data`, with the stages it states."""
 
+import bz2
+import struct
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from model.creatinine import creatinine_course
 from model.hospital_stays import hospital_times
 from model.kdigo_creatinine import stage_course
 from model.policy import MEASURED_BASELINES
-from tests.differential.courses import CreatinineSeries, at, exact
+from tests.differential.courses import CreatinineSeries, Entry, at, exact
 from tests.differential.rederivation import our_stages
 from tests.differential.window_rules import AGREE, UNEXPLAINED
 
@@ -25,7 +28,10 @@ FIRST = "a first value is 0, we say nothing"
 
 
 def compare() -> Counter[str]:
-    """Causes counted over its 15 creatinine rows. Its 12 urine rows carry a rate and no charting: not comparable."""
+    """Causes counted over its 15 creatinine rows.
+
+    Its 12 urine rows carry mL/kg/h and no charting: there is nothing our engine could be asked.
+    """
     counts: Counter[str] = Counter()
     for value, theirs in AGAINST_BASELINE:
         counts[AGREE if _against_baseline(value) == theirs else UNEXPLAINED] += 1
@@ -39,9 +45,6 @@ def compare() -> Counter[str]:
 
 def values_in_file(path: Path) -> bool:
     """Whether the creatinine values above are, in its order, those of the data file itself."""
-    import bz2
-    import struct
-
     content = bz2.decompress(path.read_bytes())
     in_order = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 3.4, 3.9, 3.0, 3.4, 2.0, 2.5, 3.3, 3.5, 3.65)
     ours = [value for value, _ in AGAINST_BASELINE] + [value for course in COURSES for _, value, _ in course]
@@ -55,7 +58,7 @@ def _against_baseline(value: float) -> int | None:
     return stage_course(course, references)[0]
 
 
-def _cause(points: tuple, index: int, theirs: int, ours: int | None) -> str:  # type: ignore[type-arg]
+def _cause(points: Sequence[Entry], index: int, theirs: int, ours: int | None) -> str:
     if ours == theirs:
         return AGREE
     if ours is None and index == 0 and theirs == 0:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 from tests.builders import naive_staging
@@ -20,6 +21,7 @@ MISSED = "its rolling mean misses a threshold by rounding error"
 ANURIC = "anuria is below 0.1 mL/kg/h, for us none at all"
 ZERO = "a charted volume of 0 is read as missing and filled from the next"
 WHOLE = "gaps of up to 6 h are filled; we stage no window with a gap above 2 h"
+WEIGHT = "one weight for the whole stay; we take the one known at the time"
 CLOCK = "volumes by clock hours, the first one included; we share them by the time between entries"
 
 
@@ -38,7 +40,7 @@ def hourly_volumes(series: UrineSeries, *, zero_is_missing: bool) -> dict[int, N
             empty.append(hour)
             continue
         share = Fraction(value) / (1 + min(len(empty), LONGEST_FILL))
-        filled |= {missing: share for missing in [*empty[-LONGEST_FILL:], hour]}
+        filled |= dict.fromkeys([*empty[-LONGEST_FILL:], hour], share)
         empty = []
     return filled
 
@@ -66,35 +68,60 @@ def stage_from(rates: Rates, *, anuria: Fraction | None, shift: Fraction = Fract
     return 1 if rates[6] < half else 0
 
 
-def cause_of(rates: tuple[Rates, Rates, Rates], theirs: int | None, ours: int | None) -> str:
-    """Why the two answers differ. `rates` are pyAKI's, those with charted zeros kept, and ours."""
+@dataclass(frozen=True)
+class Steps:
+    """The rates at one charted time on the way from pyAKI to us."""
+
+    its: Rates
+    zeros_kept: Rates
+    between_entries: Rates
+    ours: Rates  # with the weight known at the time
+
+    @property
+    def windows_whole(self) -> Rates:
+        """pyAKI's volumes over the windows we call charted whole."""
+        return {window: self.zeros_kept.get(window, rate) for window, rate in self.between_entries.items()}
+
+
+def cause_of(rates: Steps, theirs: int | None, ours: int | None) -> str:
+    """Why the two answers differ, "agree" or "unexplained"."""
     if theirs == ours:
         return AGREE
-    its, with_zeros, exact = rates
-    answer, causes = stage_from(its, anuria=ANURIA), []
+    answer, causes = stage_from(rates.its, anuria=ANURIA), []
     if answer != theirs:
-        if theirs not in [stage_from(its, anuria=ANURIA, shift=s) for s in (ROUNDING, -ROUNDING)]:
+        if theirs not in [stage_from(rates.its, anuria=ANURIA, shift=s) for s in (ROUNDING, -ROUNDING)]:
             return UNEXPLAINED
         causes.append(MISSED)
-    whole = {window: with_zeros.get(window, rate) for window, rate in exact.items()}
-    steps = ((ANURIC, its), (ZERO, with_zeros), (WHOLE, whole), (CLOCK, exact))
+    steps = (
+        (ANURIC, rates.its),
+        (ZERO, rates.zeros_kept),
+        (WHOLE, rates.windows_whole),
+        (CLOCK, rates.between_entries),
+        (WEIGHT, rates.ours),
+    )
     for cause, changed in steps:
         before, answer = answer, stage_from(changed, anuria=None)
         if answer != before:
             causes.append(cause)
-    return " + ".join(causes) if answer == ours else UNEXPLAINED
+    return " + ".join(causes) if causes and answer == ours else UNEXPLAINED
 
 
 def compare(all_series: Iterable[UrineSeries], printed: Mapping[tuple[str, int], int | None]) -> Counter[str]:
     """Causes counted over all charted times; `printed` is pyAKI's stage by (series, clock hour)."""
     counts: Counter[str] = Counter()
     for series in all_series:
-        kg = series.weights[0][1]
+        first_kg = series.weights[0][1]
         its = hourly_volumes(series, zero_is_missing=True)
         with_zeros = hourly_volumes(series, zero_is_missing=False)
         for index, ours in enumerate(our_urine_stages(series)):
             hour = int(series.points[index][0] // HOUR)
-            exact = naive_staging.urine_rates(series.points, index, kg, LONGEST_GAP)
-            rates = (rates_at(its, hour, kg), rates_at(with_zeros, hour, kg), exact)
+            kg = series.weight_at(series.points[index][0])
+            exact = naive_staging.urine_rates(series.points, index, 1, LONGEST_GAP)
+            rates = Steps(
+                rates_at(its, hour, first_kg),
+                rates_at(with_zeros, hour, first_kg),
+                {window: rate / first_kg for window, rate in exact.items()},
+                {window: rate / kg for window, rate in exact.items()},
+            )
             counts[cause_of(rates, printed.get((series.name, hour)), ours)] += 1
     return counts

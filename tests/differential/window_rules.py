@@ -80,7 +80,7 @@ def stage_by(rules: Rules, series: CreatinineSeries, index: int) -> int | None:
         thousandths = [(minute, value * 1000) for minute, value in series.points[: index + 1]]
         return naive_staging.kdigo_stage(thousandths, index, series.stays)
     entries = _entries(rules, series.points, index)
-    minute, value = entries[-1]
+    _, value = entries[-1]
     two_days = _lowest(rules, entries, 2 * DAY)
     week = _lowest(rules, entries, 7 * DAY)
     if week is None:
