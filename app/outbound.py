@@ -9,6 +9,7 @@ Its exceptions are `requests` exceptions without the URL: a FHIR search holds th
 import ipaddress
 import random
 import socket
+import threading
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util.connection import create_connection
 
+from app.breaker import Breaker, EhrResting
 from launch.registry import is_below, origin_of
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -30,6 +32,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _CHUNK_BYTES: Final = 65_536
 _RETRIED_STATUS: Final = (429, 502, 503, 504)
+_CANNOT_JUST_NOW: Final = (502, 503, 504)
 _NEVER: Final = tuple(ipaddress.ip_network(net) for net in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
 LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -168,8 +171,11 @@ class GuardedSession(requests.Session):
         limits: Limits | None = None,
         networks: Iterable[Network] = (),
         ca_file: Path | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         super().__init__()
+        self._breaker = breaker or Breaker()
+        self._following = threading.local()
         self.trust_env = False
         self.max_redirects = 3
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
@@ -187,11 +193,32 @@ class GuardedSession(requests.Session):
         kwargs["timeout"] = kwargs.get("timeout") or (self._limits.connect_seconds, self._limits.read_seconds)
         kwargs["stream"] = True
         kwargs["verify"] = self._verify
+        if getattr(self._following, "redirect", False):
+            return self._send(request, kwargs)  # part of a request the breaker has let through
+        self._breaker.require_willing()
+        self._following.redirect = True
+        try:
+            response = self._send(request, kwargs)
+        except OutboundRefused:
+            self._breaker.succeeded()  # our rule, not the EHR's failure: it did answer, or was not asked
+            raise
+        except (OutboundTimeout, OutboundUnreachable):
+            self._breaker.failed()
+            raise
+        finally:
+            self._following.redirect = False
+        if response.status_code in _CANNOT_JUST_NOW:
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+        return response
+
+    def _send(self, request: requests.PreparedRequest, kwargs: dict[str, Any]) -> requests.Response:
         deadline = time.monotonic() + self._limits.total_seconds
         try:
             response = super().send(request, **kwargs)
             self._read_body(response, deadline)
-        except (OutboundRefused, OutboundTimeout, OutboundUnreachable):
+        except (OutboundRefused, OutboundTimeout, OutboundUnreachable, EhrResting):
             raise
         except _AddressRefused:
             raise OutboundRefused("address-not-permitted") from None
