@@ -142,12 +142,10 @@ def to_canonical(
 
 
 def _unit_sentence(unit: str) -> str:
-    """Name the unit if it is short enough to be one; a long text could be anything, even a name."""
+    """Name the unit if it looks like one; any other text could be anything, even a name."""
     shown = "".join(c for c in unit if c.isprintable()).strip()
     if not shown:
         return "The result has no unit."
-    return (
-        f'The unit "{shown}" is not understood for this test.'
-        if len(shown) <= 16
-        else "The unit is not understood."
-    )
+    if len(shown) <= 4 or (len(shown) <= 16 and any(sign in shown for sign in "/%")):
+        return f'The unit "{shown}" is not understood for this test.'
+    return "The unit is not understood."

@@ -6,6 +6,7 @@ from typing import Any
 from model.snapshot import Sex
 from patient_context.chart import Chart
 from patient_context.shapes import Json, Refused, first_code, member, objects, text
+from patient_context.times import optional_time
 
 
 def add_patient(chart: Chart, resource: Json, source: str) -> None:
@@ -24,7 +25,15 @@ def add_patient(chart: Chart, resource: Json, source: str) -> None:
     known.sex = Sex(gender) if gender in ("female", "male") else None
     known.name = _name(resource)
     known.record_number = _record_number(resource)
-    known.deceased = resource.get("deceasedBoolean") is True or text(resource.get("deceasedDateTime")) is not None
+    known.deceased = resource.get("deceasedBoolean") is True or _has_died(chart, resource.get("deceasedDateTime"))
+
+
+def _has_died(chart: Chart, given: Any) -> bool:
+    """A death after the time of assessment is not known yet; one whose date is unclear counts."""
+    if text(given) is None:
+        return False
+    died_at = optional_time(given, chart.reading.time_zone)
+    return died_at is None or died_at <= chart.latest_at
 
 
 def _birth_date(value: Any, today: date) -> date | None:

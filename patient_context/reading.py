@@ -13,7 +13,8 @@ class SiteReading:
     """The `[ehr.reading]` table of a registration.
 
     `time_zone` reads times that give no offset. `local_codes` maps "system|code" to a LOINC code of
-    `patient_context.codes` (VN-15). `accept_preliminary` lets preliminary results into the assessment (FH-4).
+    `patient_context.codes` (VN-15). `accept_preliminary` brings preliminary results onto the chart (FH-4); whether
+    they are staged too is the policy's setting of the same name.
     `trust_unit_over_code` accepts a unit that contradicts its LOINC code, for laboratories known to send one
     code for both. `known_modifiers` are modifierExtension URLs that change nothing for us.
     """

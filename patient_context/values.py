@@ -12,6 +12,14 @@ from patient_context.lexicon import KnownTest
 from patient_context.shapes import Json, Refused, first_code
 
 _COMPARATORS: Final = {comparator.value: comparator for comparator in Comparator}
+# FHIR's list; anything else is not repeated, since it may be anything.
+_ABSENT_REASONS: Final = frozenset(
+    {
+        "unknown", "asked-unknown", "temp-unknown", "not-asked", "asked-declined", "masked", "not-applicable",
+        "unsupported", "as-text", "error", "not-a-number", "negative-infinity", "positive-infinity",
+        "not-performed", "not-permitted",
+    }
+)  # fmt: skip
 
 
 def canonical_value(holder: Json, known: KnownTest) -> tuple[float, Comparator | None]:
@@ -43,8 +51,8 @@ def _no_number(value: Any) -> Refused:
 def _no_quantity(holder: Json) -> Refused:
     """Why there is no Quantity to read."""
     if "dataAbsentReason" in holder:
-        reason = first_code(holder["dataAbsentReason"]) or "unknown"
-        shown = reason if len(reason) <= 32 and reason.replace("-", "").isalpha() else "unknown"
+        reason = first_code(holder["dataAbsentReason"])
+        shown = reason if reason in _ABSENT_REASONS else "unknown"
         return Refused("value-absent", f"The laboratory gave no value (reason: {shown}).")
     other = next((name for name in holder if name.startswith("value")), None)
     if other is None:

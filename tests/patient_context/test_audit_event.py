@@ -36,6 +36,7 @@ def _entity(event: dict[str, Any], code: str) -> dict[str, Any]:
     [
         "launch-accepted",
         "launch-refused",
+        "launch-ended",
         "chart-viewed",
         "card-returned",
         "card-suppressed",
