@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import g
 
 from app.audit import Action, AuditEvent
+from app.drug_notes import drug_findings
 from app.ehrs import EhrConfig
 from app.presentation import PageSetting, PatientPage, patient_page
 from app.services import AppServices
@@ -63,6 +64,7 @@ def page_of(
         need_patient_banner=session.need_patient_banner,
         write_back=ehr.launch.write_back,
         granted=session.scopes,
+        drug_notes=drug_findings,
     )
     return patient_page(viewed.outcome, viewed.snapshot, setting)
 

@@ -38,7 +38,7 @@ class CareItem:
     @property
     def state_words(self) -> str:
         """The state beside its mark, since a mark alone says nothing to everybody."""
-        return {"noted": "from the chart", "due": "due", "unknown": "not on the chart"}[self.state]
+        return {"noted": "from the chart", "due": "due", "unknown": "not known"}[self.state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,12 @@ def _harmful_drugs(chart: _Chart) -> CareItem:
     names = chart.drugs.harmful
     if names:
         return CareItem("Drugs that can harm kidneys", f"Active: {', '.join(names)}.", _KDIGO, "noted")
-    state = "noted" if chart.drugs.active else "unknown"
-    return CareItem("Drugs that can harm kidneys", chart.drugs.words, _KDIGO, state)
+    return CareItem("Drugs that can harm kidneys", chart.drugs.words, _KDIGO, _known_whole(chart.drugs))
+
+
+def _known_whole(drugs: DrugsPanel) -> str:
+    """No drug found says something only where every order was read and recognised."""
+    return "noted" if drugs.active and drugs.is_complete else "unknown"
 
 
 def _perfusion(chart: _Chart) -> CareItem:
@@ -171,10 +175,9 @@ def _potassium(chart: _Chart) -> CareItem:
 
 
 def _dosing(chart: _Chart) -> CareItem:
-    names = tuple(dict.fromkeys(r.name for r in chart.drugs.rows if not r.is_nephrotoxic))
+    names = tuple(dict.fromkeys(r.name for r in chart.drugs.rows if not r.is_nephrotoxic or r.remarks))
     if not names:
-        state = "noted" if chart.drugs.active else "unknown"
-        return CareItem("Doses for kidney function", chart.drugs.words, _KDIGO, state)
+        return CareItem("Doses for kidney function", chart.drugs.words, _KDIGO, _known_whole(chart.drugs))
     return CareItem("Doses for kidney function", f"Active: {', '.join(names)}.", _KDIGO, "noted")
 
 

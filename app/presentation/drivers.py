@@ -12,7 +12,7 @@ from app.presentation.wording import natural_frequency, odds_factor, short_momen
 from model.assessment import Contribution, Outcome, Prediction
 
 #: Rows shown at once; the others are one click away in the full table.
-FIRST_ROWS = 8
+FIRST_ROWS = 6
 #: UCUM as clinicians write it; annotations in braces are dropped.
 _UNITS = {
     "mm[Hg]": "mmHg",

@@ -13,53 +13,67 @@ from model.assessment import Outcome
 from model.snapshot import Medication, PatientSnapshot
 
 
-class DrugNote(Protocol):
-    """What is known of one active drug and kidneys."""
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing to know about a drug now: a title that names it, and a sentence or two."""
 
-    @property
-    def medication(self) -> Medication:
-        """The order or administration it is about."""
+    title: str
+    text: str
 
-    @property
-    def is_nephrotoxic(self) -> bool:
-        """Whether it can harm the kidneys; otherwise it depends on them."""
 
-    @property
-    def reason(self) -> str:
-        """One sentence: why it is listed."""
+@dataclass(frozen=True, slots=True)
+class DrugNote:
+    """What is known of one active drug and kidneys. Without remarks it is only named.
 
-    @property
-    def question(self) -> str:
-        """What to ask of it now: dose, level, alternative."""
+    `by_name`: the order's words name it, but no code says so; nothing more is concluded from that.
+    """
+
+    medication: Medication
+    short_name: str
+    is_nephrotoxic: bool
+    by_name: bool = False
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DrugFindings:
+    """The notes, the weightiest first, and how many active drugs nobody could recognise."""
+
+    notes: tuple[DrugNote, ...]
+    unrecognised: int = 0
 
 
 class DrugNotes(Protocol):
     """Where the notes come from."""
 
-    def __call__(self, snapshot: PatientSnapshot, outcome: Outcome) -> tuple[DrugNote, ...]:
-        """The notes on the drugs active at the assessment, the weightiest first."""
+    def __call__(self, snapshot: PatientSnapshot, outcome: Outcome) -> DrugFindings:
+        """The notes on the drugs active at the assessment."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrugRow:
-    """One drug in the list."""
+    """One drug in the list: `order` is what the chart calls it."""
 
     name: str
+    order: str
     kind: str
     is_nephrotoxic: bool
     since: str
-    reason: str
-    question: str
+    remarks: tuple[Remark, ...]
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class DrugsPanel:
-    """`active` counts every active drug of the chart, so an empty list is not read as "takes nothing"."""
+    """`active` counts every active order, so an empty list is not read as "takes nothing".
+
+    Unless `is_complete`, some drug could not be read or recognised.
+    """
 
     rows: tuple[DrugRow, ...]
     active: int
     words: str
+    is_complete: bool = True
 
     @property
     def harmful(self) -> tuple[str, ...]:
@@ -75,9 +89,11 @@ def drugs_panel(
     active = [m for m in snapshot.medications if is_active(m, now)]
     if notes_on is None:
         words = f"Drugs are not judged by this version. Active on the chart: {len(active)}."
-        return DrugsPanel((), len(active), words)
-    rows = tuple(_row(note, zone) for note in notes_on(snapshot, outcome))
-    return DrugsPanel(rows, len(active), _words(snapshot, len(active), len(rows)))
+        return DrugsPanel((), len(active), words, is_complete=False)
+    found = notes_on(snapshot, outcome)
+    rows = tuple(_row(note, zone) for note in found.notes)
+    complete = not found.unrecognised and not _is_unread(snapshot)
+    return DrugsPanel(rows, len(active), _words(snapshot, len(active), len(rows), found.unrecognised), complete)
 
 
 def is_active(medication: Medication, now: datetime) -> bool:
@@ -90,20 +106,26 @@ def is_active(medication: Medication, now: datetime) -> bool:
 def _row(note: DrugNote, zone: ZoneInfo) -> DrugRow:
     drug = note.medication
     return DrugRow(
-        name=drug.text,
-        kind="can harm kidneys" if note.is_nephrotoxic else "leaves by the kidneys",
+        name=note.short_name,
+        order="" if drug.text.casefold() == note.short_name.casefold() else drug.text,
+        kind=("can harm kidneys" if note.is_nephrotoxic else "depends on kidneys")
+        + (", by its name only" if note.by_name else ""),
         is_nephrotoxic=note.is_nephrotoxic,
         since=short_moment(drug.start_at, zone) if drug.start_at else "",
-        reason=note.reason,
-        question=note.question,
+        remarks=note.remarks,
         source=drug.source,
     )
 
 
-def _words(snapshot: PatientSnapshot, active: int, listed: int) -> str:
-    if any("medication" in gap.part for gap in snapshot.incomplete):
-        return "The drugs could not be read whole: this list may miss some."
+def _words(snapshot: PatientSnapshot, active: int, listed: int, unrecognised: int) -> str:
+    missing = " The drugs could not be read whole: some may be missing." if _is_unread(snapshot) else ""
     if not active:
-        return "The chart holds no active drug."
-    of = f"of {active} active drug{'s' if active != 1 else ''} on the chart"
-    return f"{listed} {of}." if listed else f"None {of} was recognised as one that harms or depends on kidneys."
+        return missing.strip() or "The chart holds no active drug."
+    of = f"{active} active order{'s' if active != 1 else ''}"
+    known = f"{listed or 'None'} of {of} {'is' if listed == 1 else 'are'} known to harm or to depend on kidneys."
+    unclear = f" {unrecognised} could not be recognised at all." if unrecognised else ""
+    return f"{known}{unclear}{missing}"
+
+
+def _is_unread(snapshot: PatientSnapshot) -> bool:
+    return any("medication" in gap.part for gap in snapshot.incomplete)

@@ -49,7 +49,8 @@ def _background(now: NowPanel, drugs: DrugsPanel) -> Iterator[str]:
     for fact in now.facts:
         yield f"{fact.term}: {fact.value}" + (f" ({fact.note})" if fact.note else "")
     for row in drugs.rows:
-        yield f"Drug: {row.name}, {row.kind}"
+        titles = "; ".join(remark.title for remark in row.remarks)
+        yield f"Drug: {titles or f'{row.name}, {row.kind}'}"
     if not drugs.rows:
         yield f"Drugs: {drugs.words}"
 
