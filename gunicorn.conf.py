@@ -38,7 +38,7 @@ control_socket_disable = True
 
 
 def when_ready(server: Any) -> None:
-    """Once, before the workers: write down what changed since the last start. Without a trail views fail closed."""
+    """Once, before the workers: write down what changed since the last start. With no trail, views fail closed."""
     from app.audit import AuditFailed
     from app.configuration_audit import note_configuration
 

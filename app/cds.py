@@ -15,11 +15,17 @@ def cds_dependencies(services: AppServices) -> CdsDependencies:
         session_for=services.http_session_for,
         jti_store=services.used_jwt_ids,
         public_url=services.settings.public_url,
-        record=lambda event: services.audit.record(_audit_event(services, event)),
+        record=lambda event: _record(services, event),
         clock=services.clock,
         reading_for=lambda ehr_id: services.ehrs.by_id(ehr_id).reading,
         budget_seconds=services.settings.cds_budget_seconds,
     )
+
+
+def _record(services: AppServices, event: CdsEvent) -> None:
+    """Into the trail first; then what the metrics say of this call, if it is answered with 200."""
+    services.audit.record(_audit_event(services, event))
+    g.hook_outcome = {"card-returned": "card", "card-suppressed": "silent"}.get(_action(event), "empty-for-412")
 
 
 def _audit_event(services: AppServices, event: CdsEvent) -> AuditEvent:

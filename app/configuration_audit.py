@@ -7,9 +7,9 @@ from typing import Final
 from sqlalchemy import delete, insert, select
 
 from app.audit import AuditEvent
-from app.health import product_version
 from app.services import AppServices
 from app.tables import SiteStateRow
+from app.version import product_version
 
 _SECRET: Final = {"master_key", "database_url"}
 

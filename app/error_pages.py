@@ -17,14 +17,17 @@ _log = structlog.get_logger("app.errors")
 def register_error_pages(app: Flask) -> None:
     """The one handler for every exception a view lets through."""
 
-    @app.errorhandler(Exception)
-    def answer(error: Exception) -> Response:
-        told = public_error(error)
-        _write_down(error, told)
-        response = _as_json(told) if _wants_json() else _as_page(told)
-        if isinstance(error, HTTPException):
-            response.headers.extend(_kept_headers(error))
-        return response
+    app.register_error_handler(Exception, error_response)
+
+
+def error_response(error: Exception) -> Response:
+    """What a person or a program is told, with the headers of the exception that mean something."""
+    told = public_error(error)
+    _write_down(error, told)
+    response = _as_json(told) if _wants_json() else _as_page(told)
+    if isinstance(error, HTTPException):
+        response.headers.extend(_kept_headers(error))
+    return response
 
 
 def _write_down(error: Exception, told: PublicError) -> None:

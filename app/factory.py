@@ -12,10 +12,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.cds import cds_dependencies
 from app.ehrs import load_configuration
 from app.error_pages import register_error_pages
-from app.health import count_requests, health_blueprint
+from app.health import health_blueprint
 from app.launching import LaunchReception, session_blueprint
 from app.logs import configure_logs
+from app.metrics import count_answers
 from app.pages import pages_blueprint
+from app.rate_limits import rate_limits
 from app.security_headers import add_security_headers
 from app.services import AppServices, open_services
 from app.settings import Settings
@@ -37,14 +39,16 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     app.config.update(MAX_CONTENT_LENGTH=_MAX_BODY_BYTES)
     app.extensions["aki"] = services
     _identify_requests(app)
-    count_requests(app)
+    count_answers(app)
     register_error_pages(app)
     add_security_headers(app, services.ehrs, is_https=settings.is_https)
+    limits = rate_limits(app)
+    launches, hooks = settings.launches_per_minute, settings.cds_calls_per_minute
     app.register_blueprint(health_blueprint(services))
-    app.register_blueprint(launch_blueprint(_launch_dependencies(services)))
+    app.register_blueprint(limits.per_minute(launches, launch_blueprint(_launch_dependencies(services))))
     app.register_blueprint(session_blueprint(services))
-    app.register_blueprint(cds_blueprint(cds_dependencies(services)))
-    app.register_blueprint(pages_blueprint(services))
+    app.register_blueprint(limits.per_minute(hooks, cds_blueprint(cds_dependencies(services))))
+    app.register_blueprint(limits.per_minute(launches, pages_blueprint(services)))
     if settings.trusted_proxy_count:
         hops = settings.trusted_proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -1,23 +1,16 @@
 """`/health` (alive), `/ready` (may take traffic, with causes) and `/metrics` (Prometheus, all workers)."""
 
-import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final
 
-from flask import Blueprint, Flask, Response, g, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from flask import Blueprint, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import is_current
+from app.metrics import exposition
 from app.services import AppServices
-from app.settings import prometheus_dir
+from app.version import product_version
 from model.errors import ModelError
-
-# Endpoint names only: a path holds a launch id.
-REQUESTS: Final = Counter("aki_requests_total", "Requests answered.", ["endpoint", "status"])
-SECONDS: Final = Histogram("aki_request_seconds", "Time to answer.", ["endpoint"])
 
 
 def health_blueprint(services: AppServices) -> Blueprint:
@@ -39,41 +32,9 @@ def health_blueprint(services: AppServices) -> Blueprint:
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(services), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
-
-
-def count_requests(app: Flask) -> None:
-    """Count every answer by endpoint name and status."""
-
-    @app.before_request
-    def start() -> None:
-        g.started = time.monotonic()
-
-    @app.after_request
-    def count(response: Response) -> Response:
-        endpoint = request.endpoint or "none"
-        REQUESTS.labels(endpoint, str(response.status_code)).inc()
-        SECONDS.labels(endpoint).observe(time.monotonic() - g.get("started", time.monotonic()))
-        return response
-
-
-def product_version() -> str:
-    """The installed version."""
-    try:
-        return version("aki-sentinel")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _registry() -> CollectorRegistry:
-    """This process's numbers, or those of all workers where gunicorn has set the directory."""
-    if not prometheus_dir():
-        return REGISTRY
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return registry
 
 
 def _model_id(services: AppServices) -> str | None:

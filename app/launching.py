@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, render_template, request
 
 from app.audit import Action, AuditEvent, AuditFailed
 from app.granted import ScopesMissing, missing_kinds
+from app.metrics import count_launch
 from app.services import AppServices
 from app.sessions import LaunchSession, RequestForged, cookie_name
 from launch.context import LaunchContext
@@ -21,6 +22,7 @@ class LaunchReception:
 
     def begun(self, ticket: BrowserTicket, response: Response) -> None:
         """The ticket as a cookie, for as long as a launch may take."""
+        count_launch(g.get("ehr_id"), "begun")
         set_ticket(response, ticket, max_age_seconds=self._services.settings.launch_minutes * 60)
 
     def accepted(self, context: LaunchContext, pending_launch_id: str) -> Response:
@@ -36,6 +38,7 @@ class LaunchReception:
         except AuditFailed:
             services.sessions.end(session.id)
             raise
+        count_launch(session.ehr_id, "accepted")
         response = Response(status=303)
         response.headers["Location"] = f"/p/{session.id}/"
         drop_ticket(response, pending_launch_id)
@@ -45,6 +48,7 @@ class LaunchReception:
 
     def refused(self, ehr_id: str, error: LaunchError) -> None:
         """A launch that came back from the EHR and could not be accepted."""
+        count_launch(ehr_id, error.code)
         event = AuditEvent(
             action="launch-refused", outcome=error.code, ehr_id=ehr_id, request_id=g.get("request_id")
         )

@@ -9,10 +9,12 @@ from sqlalchemy import Engine
 
 from app.audit import AuditTrail
 from app.configuration import ConfigurationError
+from app.counters import ASSESSMENTS, AUDIT_FAILURES
 from app.database import is_current, open_engine, upgrade
 from app.ehrs import Ehrs, load_ehrs
 from app.encryption import SealedBox, Undecipherable, sealed_box
-from app.outbound import GuardedSession, Limits
+from app.observed import ObservedSession
+from app.outbound import Limits
 from app.pending import StoredPendingLaunches
 from app.replay import UsedJwtIds
 from app.sessions import Clock, LaunchSessions
@@ -47,7 +49,7 @@ class OutboundSessions:
             max_bytes=settings.outbound_max_megabytes * _BYTES_PER_MEGABYTE,
         )
         self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str], GuardedSession] = {}
+        self._kept: dict[tuple[str, str], ObservedSession] = {}
 
     def for_launch(self, registration: EhrRegistration) -> requests.Session:
         """For discovery, tokens and keys: the EHR's own and trusted origins."""
@@ -65,8 +67,13 @@ class OutboundSessions:
         with self._lock:
             key = (purpose, registration.id)
             if key not in self._kept:
-                self._kept[key] = GuardedSession(
-                    allowed, limits=self._limits, networks=registration.networks, ca_file=self._ca_file
+                self._kept[key] = ObservedSession(
+                    allowed,
+                    limits=self._limits,
+                    networks=registration.networks,
+                    ca_file=self._ca_file,
+                    ehr_id=registration.id,
+                    purpose=purpose,
                 )
             return self._kept[key]
 
@@ -100,7 +107,9 @@ class AppServices:
 
     def assess(self, snapshot: PatientSnapshot, now: datetime, ehr_id: str) -> Outcome:
         """The one assessment, with the site's policy: page, card and batch all come through here."""
-        return assess(snapshot, now=now, model=self.model, policy=self.ehrs.by_id(ehr_id).policy)
+        outcome = assess(snapshot, now=now, model=self.model, policy=self.ehrs.by_id(ehr_id).policy)
+        ASSESSMENTS.labels(ehr_id, type(outcome).__name__).inc()
+        return outcome
 
 
 def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock | None = None) -> AppServices:
@@ -126,7 +135,7 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         sessions=sessions,
         pending=StoredPendingLaunches(engine, box, clock, kept_for=timedelta(minutes=settings.launch_minutes)),
         used_jwt_ids=UsedJwtIds(engine, clock),
-        audit=AuditTrail(engine, clock),
+        audit=AuditTrail(engine, clock, on_failure=AUDIT_FAILURES.inc),
         client_keys=client_keys,
         outbound=outbound,
         launch_client=launch_client,

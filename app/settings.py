@@ -88,7 +88,7 @@ class Settings(BaseSettings):
 
     launches_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 300
     """Per address of a caller and process; beyond it 429."""
-    cds_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
+    cds_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 30_000
     """Per address of a caller and process; beyond it 429."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

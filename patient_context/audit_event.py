@@ -51,6 +51,7 @@ _ACTIVITY: Final = _Shape(_dicom("110100", "Application Activity"), "E")
 _SHAPES: Final[Mapping[str, _Shape]] = {
     "launch-accepted": _LOGIN,
     "launch-refused": _LOGIN,
+    "launch-ended": _Shape(_LOGIN.type, "E", _dicom("110123", "Logout")),
     "chart-viewed": _Shape(_REST, "R", _interaction("read"), f"{_BALP}.PatientRead"),
     "card-returned": _HOOK,
     "card-suppressed": _HOOK,

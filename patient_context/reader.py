@@ -7,6 +7,7 @@ early becomes an `Incomplete` of its key; a chart nobody could read becomes an e
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -79,7 +80,7 @@ def _in_parallel(server: FhirServer, calls: "list[Callable[[], _T]]") -> "list[_
     """The results in order; None for a call that had not returned by the deadline."""
     pool = ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="fhir-read")
     try:
-        running = [pool.submit(call) for call in calls]
+        running = [pool.submit(copy_context().run, call) for call in calls]  # the log's request id goes along
         wait(running, timeout=server.seconds_left())
         return [future.result() if future.done() else None for future in running]
     finally:
