@@ -1,7 +1,8 @@
 """KDIGO creatinine stages of a whole population in one pass over columns; offline only.
 
-The same rules as `model.kdigo_creatinine`, for patients without stays, heights or supplied baselines and times to the
-second; the tests hold the two equal. The service never imports this: one chart is staged faster without numpy.
+The same rules as `model.kdigo_creatinine`, for patients without stays, heights or supplied baselines and for
+times to the second; the tests hold the two equal. The service never imports this: one chart is staged faster
+without numpy.
 """
 
 import numpy as np

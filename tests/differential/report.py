@@ -1,6 +1,6 @@
-"""Writes docs/staging-differential.md: `python -m tests.differential.report --data ../shared/data` (some minutes).
+"""Writes docs/staging-differential.md: `python -m tests.differential.report --data ../shared/data`.
 
-Only counts are written, never a row of the data sets.
+Three minutes of one processor. Only counts are written, never a row of the data sets.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def _rederivation(report: Report, data: Data) -> None:
     report.lines += [
         "## Re-derived in exact fractions\n",
         "Every creatinine with its patient's stays, every urine entry with the weight known then. Values outside",
-        f"the plausible range are refused before staging ({data.y2012.refused:,} in PhysioNet 2012). Nothing may disagree.\n",
+        f"the plausible range are refused before staging ({data.y2012.refused:,} in PhysioNet 2012).\n",
         "| data | engine | points | disagree | answers |",
         "| --- | --- | ---: | ---: | --- |",
     ]
