@@ -5,8 +5,8 @@ Searches name the patient and a code or a category, the only combinations every 
 in CDS Hooks 2.0 (CH-9), so its history is capped by `_count` alone and may bring more than is used.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -37,11 +37,17 @@ class FhirQuery:
     window_parameter: str = "date"
     count: int = 100
     statuses: tuple[str, ...] = ()
+    local_codes: tuple[str, ...] = ()  # "system|code", of one site
 
     @property
     def is_read(self) -> bool:
         """True for the one instance read (the patient); everything else is a search."""
         return self.resource_type == "Patient"
+
+    def at_site(self, local_codes: Mapping[str, str]) -> "FhirQuery":
+        """The same question, also by the site's own codes for these tests (VN-15)."""
+        own = tuple(local for local, loinc in sorted(local_codes.items()) if loinc in self.codes)
+        return replace(self, local_codes=own) if own else self
 
     def search_parameters(self, patient_id: str, now: datetime) -> tuple[tuple[str, str], ...]:
         """Search parameters in order; `date=ge...` opens the window."""
@@ -50,7 +56,8 @@ class FhirQuery:
 
     def _what(self) -> tuple[tuple[str, str], ...]:
         if self.codes:
-            return (("code", ",".join(f"{LOINC}|{code}" for code in self.codes)),)
+            own = (_searchable(local) for local in self.local_codes)
+            return (("code", ",".join((*(f"{LOINC}|{code}" for code in self.codes), *own))),)
         if self.statuses:
             return (("status", ",".join(self.statuses)),)
         return (("category", self.category),) if self.category else ()
@@ -60,6 +67,11 @@ class FhirQuery:
             (("_sort", "-date"),) if self.resource_type in {"Observation", "Procedure", "Encounter"} else ()
         )
         return (*newest_first, ("_count", str(self.count)))
+
+
+def _searchable(local: str) -> str:
+    """A site's code as one of several search values: FHIR's separators inside it are escaped."""
+    return local.replace("\\", "\\\\").replace(",", "\\,").replace("$", "\\$")
 
 
 _VITAL_CODES: Final = (*(c for codes in VITALS.values() for c in codes), *BLOOD_PRESSURE_PANELS)

@@ -56,7 +56,7 @@ def read(
     """
     if fhir_id(patient_id) is None:
         raise UpstreamRefused(404, "The patient id is not a FHIR id.")
-    wanted = [query for query in QUERIES if only is None or query.key in only]
+    wanted = [query.at_site(reading.local_codes) for query in QUERIES if only is None or query.key in only]
     server = FhirServer(access.base_url, access.access_token, session, time.monotonic() + deadline_seconds)
     permitted = [query for query in wanted if is_permitted(access.scopes, query)]
     answers = _ask_all(server, permitted, patient_id, now)

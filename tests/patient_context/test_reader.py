@@ -17,6 +17,7 @@ from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUna
 from patient_context.fhir_server import is_under
 from patient_context.queries import QUERY_KEYS
 from patient_context.reader import FhirAccess, read
+from patient_context.reading import SiteReading
 from tests.builders.fhir import (
     concept,
     medication_request,
@@ -59,6 +60,16 @@ def test_every_query_of_the_list_is_asked_once_with_the_token(ehr: Any, session:
     assert snapshot.incomplete == ()
     assert len(ehr.requests) == len(QUERY_KEYS)
     assert {token for _, token in ehr.requests} == {f"Bearer {TOKEN}"}
+
+
+def test_a_hospital_with_its_own_codes_is_asked_by_them_too(ehr: Any, session: requests.Session) -> None:
+    reading = SiteReading(local_codes={"urn:oid:1.2.3|KR,E&A": "2160-0", "urn:oid:1.2.3|POT": "2823-3"})
+    own = observation(code={"coding": [{"system": "urn:oid:1.2.3", "code": "KR,E&A"}]})
+    ehr.on(CREATININE, searchset(own))
+    assert creatinines(chart(ehr, session, reading=reading)) == [1.0]
+    (asked,) = (target for target, _ in ehr.requests if "2160-0" in target)
+    assert "urn%3Aoid%3A1.2.3%7CKR%5C,E%26A&date" in asked
+    assert "POT" not in asked
 
 
 def test_a_server_that_ignores_every_parameter_changes_nothing(ehr: Any, session: requests.Session) -> None:
