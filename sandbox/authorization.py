@@ -29,6 +29,7 @@ CACHE_DOCUMENTS = "public, max-age=300"
 def discovery_blueprint(services: EhrServices) -> Blueprint:
     """Documents anyone may read, from any origin."""
     pages = Blueprint("discovery", __name__)
+    well_known = f"{services.settings.vendor.fhir_path}/.well-known"
 
     def document(body: dict[str, Any]) -> Response:
         response = jsonify(body)
@@ -36,15 +37,18 @@ def discovery_blueprint(services: EhrServices) -> Blueprint:
         response.headers["Access-Control-Allow-Origin"] = "*"
         return response
 
-    @pages.get("/fhir/.well-known/smart-configuration")
-    def smart() -> Response:
-        return document(smart_configuration(services.settings))
+    if services.settings.vendor.publishes_smart_configuration:
+        pages.add_url_rule(
+            f"{well_known}/smart-configuration",
+            view_func=lambda: document(smart_configuration(services.settings)),
+            endpoint="smart",
+        )
 
-    @pages.get("/fhir/.well-known/openid-configuration")
+    @pages.get(f"{well_known}/openid-configuration")
     def openid() -> Response:
         return document(openid_configuration(services.settings))
 
-    @pages.get("/fhir/.well-known/jwks.json")
+    @pages.get(f"{well_known}/jwks.json")
     def jwks() -> Response:
         return document(services.keys.public_jwks())
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from authlib.oauth2.rfc6749 import InvalidScopeError
+
 from sandbox.launches import LaunchContext
-from sandbox.scopes import ScopeSet
+from sandbox.scopes import ScopeSet, in_syntax
 from sandbox.services import EhrServices
 from sandbox.tokens import Grant
+from sandbox.vendor import VendorProfile
 
 
-def granted_scope(scope: str, context: LaunchContext, client: Any) -> str:
-    """What a user can grant: no system level, and nothing bound to a patient where none was chosen."""
+def granted_scope(scope: str, context: LaunchContext, client: Any, vendor: VendorProfile) -> str:
+    """What a user can grant: no system level, and nothing bound to a patient where none was chosen.
+
+    Raises InvalidScopeError where a vendor refuses what others trim (VN-22).
+    """
+    if vendor.refuses_wildcard_scopes and any(s.resource_type == "*" for s in ScopeSet.parse(scope).resources):
+        raise InvalidScopeError()
     scopes = ScopeSet.parse(scope).without_levels("system")
     if context.patient_id is None:
         scopes = scopes.without_levels("patient")
     refresh = client.check_grant_type("refresh_token")
     kept = tuple(name for name in scopes.context if refresh or not name.endswith("_access"))
-    return str(ScopeSet(kept, scopes.resources))
+    return str(ScopeSet(kept, in_syntax(scopes.resources, vendor.granted_syntax)))
 
 
 def launch_parameters(services: EhrServices, grant: Grant) -> dict[str, Any]:
@@ -26,8 +35,10 @@ def launch_parameters(services: EhrServices, grant: Grant) -> dict[str, Any]:
     if context is None:
         return {}
     optional = {"intent": context.intent, "tenant": services.settings.tenant, "appContext": context.app_context}
+    vendor = services.settings.vendor
     return {
-        **patient_and_encounter(context),
+        **vendor.token_extras,
+        **patient_and_encounter(context if vendor.sends_encounter else replace(context, encounter_id=None)),
         "need_patient_banner": context.need_patient_banner,
         "smart_style_url": f"{services.settings.base_url}/smart-style-v1.json",
         **{name: value for name, value in optional.items() if value is not None},

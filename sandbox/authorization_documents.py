@@ -49,18 +49,22 @@ SMART_STYLE: dict[str, str] = {
 
 def smart_configuration(settings: SandboxSettings) -> dict[str, Any]:
     """`.well-known/smart-configuration` (SMART App Launch 2.2, conformance page)."""
-    return {
+    left_out = settings.vendor.without_capabilities
+    document = {
         **_endpoints(settings),
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types_supported": ["code"],
         "scopes_supported": scopes_supported(),
         "code_challenge_methods_supported": ["S256"],
-        "capabilities": list(CAPABILITIES),
+        "capabilities": [name for name in CAPABILITIES if name not in left_out],
     }
+    if not settings.vendor.publishes_issuer:
+        del document["issuer"]
+    return document
 
 
 def openid_configuration(settings: SandboxSettings) -> dict[str, Any]:
-    """`.well-known/openid-configuration` below the issuer, which is the FHIR base."""
+    """`.well-known/openid-configuration` below the FHIR base."""
     return {
         **_endpoints(settings),
         "response_types_supported": ["code"],
@@ -92,7 +96,7 @@ def scopes_supported() -> list[str]:
 
 def _endpoints(settings: SandboxSettings) -> dict[str, Any]:
     return {
-        "issuer": settings.fhir_base,
+        "issuer": settings.issuer,
         "jwks_uri": settings.jwks_uri,
         "authorization_endpoint": settings.authorize_endpoint,
         "token_endpoint": settings.token_endpoint,

@@ -13,8 +13,17 @@ from sandbox.launches import LaunchContext
 from sandbox.scopes import ScopeSet
 from sandbox.services import EhrServices
 from sandbox.tokens import AuthorizationCode, Grant, IssuedToken
+from sandbox.vendor import VendorProfile
 
 AUTH_METHODS = ["private_key_jwt", "client_secret_basic", "none"]
+
+
+def as_vendor_sends(token: dict[str, Any], vendor: VendorProfile) -> dict[str, Any]:
+    """The token response in the vendor's spelling; it is kept in the store by then."""
+    shown = {**token, "token_type": vendor.token_type}
+    if not vendor.sends_expires_in:
+        del shown["expires_in"]
+    return shown
 
 
 class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # authlib ships no types
@@ -39,9 +48,9 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # authlib
         grant = Grant(
             id=secrets.token_urlsafe(16),
             client_id=request.client.client_id,
-            scope=granted_scope(request.scope, context, request.client),
+            scope=granted_scope(request.scope, context, request.client, services.settings.vendor),
             context=context,
-            nonce=data.get("nonce"),
+            nonce=data.get("nonce") if services.settings.vendor.echoes_nonce else None,
             authenticated_at=services.clock(),
         )
         services.tokens.save_code(code, grant, data["redirect_uri"], data["code_challenge"])
@@ -68,7 +77,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # authlib
     def create_token_response(self) -> Any:
         status, token, headers = super().create_token_response()
         token.update(launch_parameters(self.server.services, self.request.authorization_code.grant))
-        return status, token, headers
+        return status, as_vendor_sends(token, self.server.services.settings.vendor), headers
 
 
 class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
@@ -91,7 +100,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
         token: dict[str, Any] = self.generate_token(user=user, scope=scope, include_refresh_token=False)
         token["refresh_token"] = secrets.token_urlsafe(32)
         token.update(launch_parameters(self.server.services, refresh_token.grant))
-        return token
+        return as_vendor_sends(token, self.server.services.settings.vendor)
 
     def revoke_old_credential(self, refresh_token: IssuedToken) -> None:
         """Nothing left to do: the token was spent before the new one was issued."""

@@ -20,7 +20,7 @@ from sandbox.authorization_checks import S256Challenge, SmartChecks
 from sandbox.authorization_endpoints import Introspection, Revocation
 from sandbox.authorization_grants import BackendGrant, CodeGrant, RefreshGrant
 from sandbox.authorization_identity import IdToken
-from sandbox.launches import LaunchContext
+from sandbox.launches import LaunchContext, long_token
 from sandbox.scopes import ScopeSet
 from sandbox.services import EhrServices
 from sandbox.tokens import REFRESH_LIFE, Grant
@@ -75,6 +75,8 @@ class SmartAuthorizationServer(AuthorizationServer):  # type: ignore[misc]
         return super().get_authorization_grant(request)
 
     def _token_text(self, **_: Any) -> str:
+        if self.services.settings.vendor.launch_is_long:
+            return long_token()
         return secrets.token_urlsafe(LONG_TOKEN_BYTES if self.services.switches.long_token_text else 32)
 
     def _expires_in(self, _client: Any, grant_type: str) -> int:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sandbox.definitions import DEFINITIONS, ResourceDefinition
+from sandbox.definitions import ResourceDefinition, offered
+from sandbox.profiles import STANDARD
+from sandbox.vendor import VendorProfile
 
 Resource = dict[str, Any]
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
@@ -22,9 +24,11 @@ class SecurityUrls:
     manage: str | None = None
 
 
-def capability_statement(base_url: str, urls: SecurityUrls | None, started_at: datetime) -> Resource:
+def capability_statement(
+    base_url: str, urls: SecurityUrls | None, started_at: datetime, profile: VendorProfile = STANDARD
+) -> Resource:
     """An `instance` statement of R4 4.0.1, with SMART's oauth-uris when `urls` are given."""
-    rest: Resource = {"mode": "server", "resource": [_resource(d) for d in DEFINITIONS.values()]}
+    rest: Resource = {"mode": "server", "resource": [_resource(d) for d in offered(profile).values()]}
     if urls is not None:
         rest["security"] = _security(urls)
     return {

@@ -3,8 +3,10 @@
 The one list behind search, `_sort` and the CapabilityStatement. Types: t token, d date, r reference, s string.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from sandbox.vendor import VendorProfile
 
 Resource = dict[str, Any]
 
@@ -120,6 +122,7 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             Parameter("authoredon", "d", ("authoredOn",)),
             mandatory=("status", "intent", "medicationCodeableConcept", "subject"),
         ),
+        _define("Medication", Parameter("code", "t", ("code",))),
         _define(
             "MedicationAdministration",
             *_SUBJECT,
@@ -185,6 +188,18 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
         ),
     )
 }
+
+
+def offered(profile: VendorProfile) -> dict[str, ResourceDefinition]:
+    """The types a vendor's server holds, and which of them it lets clients create."""
+    found = {}
+    for type_, definition in DEFINITIONS.items():
+        if type_ in profile.absent_types or (type_ == "Medication" and not profile.drugs_by_reference):
+            continue
+        creatable = definition.creatable and (profile.creatable is None or type_ in profile.creatable)
+        parameters = {n: p for n, p in definition.parameters.items() if n not in profile.ignored_parameters}
+        found[type_] = replace(definition, creatable=creatable, parameters=parameters)
+    return found
 
 
 def values_at(resource: Resource, path: str) -> list[Any]:

@@ -50,7 +50,7 @@ def create_services(
         client_keys=ClientKeys(clock, fetch),
         keys=load_or_make_keys(settings.state_dir),
         tokens=TokenStore(clock),
-        launches=LaunchContexts(clock),
+        launches=LaunchContexts(clock, long=settings.vendor.launch_is_long),
         pending=PendingAuthorizations(clock),
         clock=clock,
     )
@@ -71,13 +71,13 @@ def create_sandbox(
         SESSION_COOKIE_HTTPONLY=True,
     )
     app.extensions["ehr"] = services
-    store = PatientStore.load(settings.patients_path or BUNDLED_PATIENTS, clock())
+    store = PatientStore.load(settings.patients_path or BUNDLED_PATIENTS, clock(), settings.vendor)
     _register(app, services, store)
-    app_origin = origin_of(settings.app_url)
+    partners = tuple(dict.fromkeys((origin_of(settings.app_url), origin_of(settings.login_url))))
 
     @app.after_request
     def secure(response: Response) -> Response:
-        return add_security_headers(response, app_origin)
+        return add_security_headers(response, partners)
 
     return app
 
@@ -99,10 +99,13 @@ def _register(app: Flask, services: EhrServices, store: PatientStore) -> None:
             ),
             faults=services.faults,
             clock=services.clock,
+            profile=settings.vendor,
         )
     )
     app.register_blueprint(pages_blueprint(services, store))
-    client = CdsClient(services, LoopbackFhir(app, settings.base_url), requests.Session())
+    client = CdsClient(
+        services, LoopbackFhir(app, settings.base_url, settings.vendor.fhir_path), requests.Session()
+    )
     app.register_blueprint(cds_pages_blueprint(EhrPages(services, store), client))
 
 

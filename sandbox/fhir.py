@@ -17,15 +17,17 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from sandbox import spoiling
+from sandbox import manners, spoiling
 from sandbox.capability import SecurityUrls, capability_statement
-from sandbox.definitions import DEFINITIONS
+from sandbox.definitions import offered
 from sandbox.errors import AccessDenied, RequestRefused
 from sandbox.faults import Faults
 from sandbox.outcomes import outcome
 from sandbox.practitioners import PRACTITIONERS
+from sandbox.profiles import STANDARD
 from sandbox.records import Access, Records
 from sandbox.store import PatientStore
+from sandbox.vendor import VendorProfile
 
 Resource = dict[str, Any]
 Authorize = Callable[[str | None], Access]
@@ -51,24 +53,26 @@ def fhir_blueprint(
     faults: Faults | None = None,
     clock: Callable[[], datetime] = _utc_now,
     pause: Callable[[float], None] = time.sleep,
+    profile: VendorProfile = STANDARD,
 ) -> Blueprint:
-    """The FHIR server as a blueprint below `/fhir`; `base_url` is its public address without trailing slash."""
+    """The FHIR server as a blueprint below the profile's path; `base_url` is its public address."""
     base_url = base_url.rstrip("/")
     server = _Server(
-        records=Records(store, base_url, _staff() if practitioners is None else practitioners),
+        records=Records(store, base_url, _staff() if practitioners is None else practitioners, profile),
         authorize=authorize,
-        statement=capability_statement(base_url, security_urls, store.now),
+        statement=capability_statement(base_url, security_urls, store.now, profile),
         faults=faults or Faults(),
         clock=clock,
         pause=pause,
     )
-    blueprint = Blueprint("fhir", __name__, url_prefix="/fhir")
+    blueprint = Blueprint("fhir", __name__, url_prefix=profile.fhir_path)
     blueprint.add_url_rule("/metadata", "metadata", server.metadata)
     blueprint.add_url_rule("/<type_>", "type", server.on_type, methods=_METHODS)
     blueprint.add_url_rule("/<type_>/_search", "post_search", server.on_post_search, methods=_METHODS)
     blueprint.add_url_rule("/<type_>/<id_>", "instance", server.on_instance, methods=_METHODS)
     blueprint.add_url_rule("/<type_>/<id_>/_history/1", "version", server.on_instance, methods=_METHODS)
-    blueprint.add_url_rule("/", "base", server.unknown, methods=_METHODS)
+    blueprint.add_url_rule("", "base", server.on_base, methods=_METHODS)
+    blueprint.add_url_rule("/", "base_slash", server.on_base, methods=_METHODS)
     blueprint.add_url_rule("/<path:rest>", "unknown", server.unknown, methods=_METHODS)
     blueprint.register_error_handler(RequestRefused, _refused)
     blueprint.register_error_handler(AccessDenied, _denied)
@@ -93,6 +97,9 @@ class _Server:
     pause: Callable[[float], None]
 
     def metadata(self) -> Response:
+        asks_for_nothing = str(request.accept_mimetypes) in ("", "*/*") and "_format" not in request.args
+        if self.records.profile.xml_without_accept and asks_for_nothing:
+            return Response(manners.to_xml(self.statement), content_type="application/fhir+xml; charset=utf-8")
         _check_negotiation()
         return _respond(self.statement)
 
@@ -120,6 +127,15 @@ class _Server:
         response.make_conditional(request)
         return self._spoiled(type_, response)
 
+    def on_base(self) -> Response:
+        """Nothing, but for vendors whose page links stand on the bare base (VN-33)."""
+        link = self.records.profile.next_link
+        type_, _, token = request.args.get(link.parameter, "").partition(".")
+        if not link.on_base or not token:
+            return self.unknown()
+        _allow("GET", "HEAD")
+        return self._search(self._enter(type_), type_, [(link.parameter, token)])
+
     def unknown(self, rest: str = "") -> Response:  # noqa: ARG002  # the path, which Flask passes
         self.authorize(request.headers.get("Authorization"))
         raise RequestRefused(404, "not-found", "This FHIR server has nothing at this address.")
@@ -129,9 +145,10 @@ class _Server:
         spoiling.delay(self.faults, self.pause)
         access = self.authorize(request.headers.get("Authorization"))
         _check_negotiation()
-        if type_ not in DEFINITIONS:
+        if type_ not in offered(self.records.profile):
             raise RequestRefused(404, "not-supported", "This resource type is not served here.")
-        spoiling.refuse(self.faults, type_, second_page="_page" in request.args)
+        manners.check_type(self.records.profile, type_)
+        spoiling.refuse(self.faults, type_, second_page=self.records.profile.next_link.parameter in request.args)
         return access
 
     def _search(self, access: Access, type_: str, pairs: list[tuple[str, str]]) -> Response:
@@ -144,7 +161,7 @@ class _Server:
         return self._spoiled(type_, _respond(spoiling.spoil(self.faults, self.records, type_, bundle)))
 
     def _create(self, access: Access, type_: str) -> Response:
-        if DEFINITIONS[type_].creatable and request.mimetype not in _JSON_TYPES:
+        if offered(self.records.profile)[type_].creatable and request.mimetype not in _JSON_TYPES:
             raise RequestRefused(415, "not-supported", f"Send the resource as {FHIR_JSON}.")
         if (request.content_length or 0) > MAXIMUM_BODY:
             raise RequestRefused(413, "too-long", "The body is larger than this server takes.")

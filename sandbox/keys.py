@@ -1,4 +1,4 @@
-"""The EHR's signing keys: RS256 for id_tokens, ES384 for CDS Hooks calls, published in one JWKS."""
+"""The EHR's signing keys: RS256 for id_tokens, ES384 and RS384 for CDS Hooks calls, published in one JWKS."""
 
 from __future__ import annotations
 
@@ -19,16 +19,26 @@ class SigningKeys:
 
     id_token: RSAKey
     cds_hooks: ECKey
+    cds_hooks_rsa: RSAKey
+
+    def for_algorithm(self, algorithm: str) -> ECKey | RSAKey:
+        """The key that signs CDS Hooks calls with ES384 or RS384."""
+        return self.cds_hooks_rsa if algorithm == "RS384" else self.cds_hooks
 
     def public_jwks(self) -> dict[str, Any]:
         """Public members only."""
-        return {"keys": [dict(key.as_dict(private=False)) for key in (self.id_token, self.cds_hooks)]}
+        keys = (self.id_token, self.cds_hooks, self.cds_hooks_rsa)
+        return {"keys": [dict(key.as_dict(private=False)) for key in keys]}
 
 
 def make_keys() -> SigningKeys:
-    rsa = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, private=True, auto_kid=True)
+    rsa = _rsa_key("RS256")
     ec = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, private=True, auto_kid=True)
-    return SigningKeys(rsa, ec)
+    return SigningKeys(rsa, ec, _rsa_key("RS384"))
+
+
+def _rsa_key(algorithm: str) -> RSAKey:
+    return RSAKey.generate_key(2048, {"use": "sig", "alg": algorithm}, private=True, auto_kid=True)
 
 
 def load_or_make_keys(state_dir: Path | None) -> SigningKeys:
@@ -38,14 +48,18 @@ def load_or_make_keys(state_dir: Path | None) -> SigningKeys:
     path = state_dir / _FILE_NAME
     if path.exists():
         kept = json.loads(path.read_text("utf-8"))
-        return SigningKeys(RSAKey.import_key(kept["id_token"]), ECKey.import_key(kept["cds_hooks"]))
-    keys = make_keys()
-    write_private(
-        path,
-        json.dumps(
-            {"id_token": keys.id_token.as_dict(private=True), "cds_hooks": keys.cds_hooks.as_dict(private=True)}
-        ),
-    )
+        rsa = RSAKey.import_key(kept["cds_hooks_rsa"]) if "cds_hooks_rsa" in kept else _rsa_key("RS384")
+        keys = SigningKeys(RSAKey.import_key(kept["id_token"]), ECKey.import_key(kept["cds_hooks"]), rsa)
+        if "cds_hooks_rsa" in kept:
+            return keys
+    else:
+        keys = make_keys()
+    named: dict[str, ECKey | RSAKey] = {
+        "id_token": keys.id_token,
+        "cds_hooks": keys.cds_hooks,
+        "cds_hooks_rsa": keys.cds_hooks_rsa,
+    }
+    write_private(path, json.dumps({name: key.as_dict(private=True) for name, key in named.items()}))
     return keys
 
 

@@ -39,17 +39,29 @@ class PendingAuthorization:
     practitioner_id: str | None = None
 
 
+def _short_key() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def long_token() -> str:
+    """Looks like a JWT of 800 characters, and is none: nobody but this EHR may look inside (SL-5, SL-38)."""
+    return ".".join(("eyJhbGciOiJSUzI1NiJ9", secrets.token_urlsafe(320), secrets.token_urlsafe(256)))
+
+
 class ExpiringStore(Generic[Item]):
     """Items under unguessable keys; each can be taken once and is forgotten after `life`."""
 
-    def __init__(self, life: timedelta, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, life: timedelta, clock: Callable[[], datetime], make_key: Callable[[], str] = _short_key
+    ) -> None:
         self._life = life
         self._clock = clock
+        self._make_key = make_key
         self._items: dict[str, tuple[datetime, Item]] = {}
         self._lock = threading.Lock()
 
     def put(self, item: Item) -> str:
-        key = secrets.token_urlsafe(24)
+        key = self._make_key()
         now = self._clock()
         with self._lock:
             self._items = {k: kept for k, kept in self._items.items() if kept[0] > now}
@@ -71,8 +83,8 @@ class ExpiringStore(Generic[Item]):
 class LaunchContexts(ExpiringStore[LaunchContext]):
     """Single-use launch ids, five minutes long (SL-5)."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        super().__init__(LAUNCH_LIFE, clock)
+    def __init__(self, clock: Callable[[], datetime], *, long: bool = False) -> None:
+        super().__init__(LAUNCH_LIFE, clock, long_token if long else _short_key)
 
 
 class PendingAuthorizations(ExpiringStore[PendingAuthorization]):

@@ -16,22 +16,23 @@ UNREADABLE = 502
 class LoopbackFhir:
     """A relative FHIR URL and an access token to (HTTP status, JSON); 502 when the answer is no JSON."""
 
-    def __init__(self, app: Flask, base_url: str) -> None:
+    def __init__(self, app: Flask, base_url: str, fhir_path: str = "/fhir") -> None:
         self._app = app
+        self._fhir_path = fhir_path
         self._base_url = base_url
 
     def __call__(self, url: str, token: str) -> tuple[int, Any]:
         path, _, query = url.partition("?")
         return _read(
             Client(self._app).get(
-                f"/fhir/{path}", query_string=query, base_url=self._base_url, headers=_headers(token)
+                f"{self._fhir_path}/{path}", query_string=query, base_url=self._base_url, headers=_headers(token)
             )
         )
 
     def create(self, resource: Mapping[str, Any], token: str) -> tuple[int, Any]:
         """POST one resource to its type."""
         body, content_type = json.dumps(resource), "application/fhir+json"
-        path = f"/fhir/{quote(str(resource.get('resourceType', '')), safe='')}"
+        path = f"{self._fhir_path}/{quote(str(resource.get('resourceType', '')), safe='')}"
         return _read(
             Client(self._app).post(
                 path, data=body, content_type=content_type, base_url=self._base_url, headers=_headers(token)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sandbox.errors import RequestRefused
 
-_MAXIMUM_LENGTH = 4096
+_MAXIMUM_LENGTH = 6144
 Pairs = Sequence[tuple[str, str]]
 
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sandbox.bundles import searchset
+from sandbox import manners
+from sandbox.bundles import PageStyle, entry, searchset
 from sandbox.creating import check_new, parse_body
-from sandbox.definitions import DEFINITIONS
+from sandbox.definitions import offered
 from sandbox.errors import AccessDenied, RequestRefused
 from sandbox.paging import Page, read_token
-from sandbox.search import Pairs, Search, understand
+from sandbox.profiles import STANDARD
+from sandbox.search import PageSizes, Pairs, Search, understand
 from sandbox.store import PatientStore
+from sandbox.vendor import VendorProfile
 
 Resource = dict[str, Any]
 _SIGNED_IN = "Practitioner"  # belongs to no patient
@@ -36,6 +39,7 @@ class Records:
     store: PatientStore
     base_url: str
     practitioners: Mapping[str, Resource]
+    profile: VendorProfile = STANDARD
 
     def read(self, access: Access, resource_type: str, resource_id: str) -> Resource:
         """One resource. To a patient's token another patient's resource does not exist."""
@@ -65,19 +69,35 @@ class Records:
         `sorted_` and `overlap` are for simulated faults.
         """
         _permit(access, resource_type, "search")
-        page = _page(pairs)
+        vendor = self.profile
+        counted = manners.heard(vendor, resource_type, pairs)
+        page = _page(counted, vendor.next_link.parameter)
         search = understand(
-            resource_type, page.pairs, base_url=self.base_url, zone=self._zone, strict=strict and page.offset == 0
+            resource_type,
+            page.pairs,
+            base_url=self.base_url,
+            zone=self._zone,
+            strict=strict and page.offset == 0,
+            sizes=PageSizes(vendor.default_page, vendor.largest_page),
         )
-        resources = self._searchable(access, search)
-        found = search.run(resources, self._zone, sorted_=sorted_)
+        found = search.run(self._searchable(access, search), self._zone, sorted_=sorted_)
+        if not (search.sort and sorted_):
+            found = manners.in_usual_order(vendor, found)
         if page.offset and page.offset >= len(found):
             raise RequestRefused(410, "not-found", "This page link is not valid any more: search again.")
-        return searchset(self.base_url, search, found, page, overlap=overlap)
+        style = PageStyle(vendor.next_link, max(overlap, vendor.repeats_across_pages), vendor.sends_total)
+        bundle = searchset(self.base_url, search, found, page, style)
+        said = manners.outcomes(
+            vendor, found=len(found), ignored=[n for n, _ in pairs if n in vendor.ignored_parameters]
+        )
+        if said:
+            added = [entry(self.base_url, outcome, mode="outcome") for outcome in said]
+            bundle["entry"] = [*bundle.get("entry", []), *added]
+        return bundle
 
     def create(self, access: Access, resource_type: str, body: bytes, *, at: datetime) -> Resource:
         """Keep a new resource and return it as kept."""
-        if not DEFINITIONS[resource_type].creatable:
+        if not offered(self.profile)[resource_type].creatable:
             raise RequestRefused(405, "not-supported", f"{resource_type} cannot be created here.")
         _permit(access, resource_type, "create")
         resource = parse_body(body)
@@ -114,8 +134,8 @@ def _permit(access: Access, resource_type: str, interaction: str) -> None:
         raise AccessDenied(403, "forbidden", f"The token's scopes do not allow {interaction} of {resource_type}.")
 
 
-def _page(pairs: Pairs) -> Page:
+def _page(pairs: Pairs, parameter: str) -> Page:
     for name, text in pairs:
-        if name == "_page":
+        if name == parameter:
             return read_token(text)
     return Page(tuple(pairs), 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 _RESOURCE_SCOPE = re.compile(
@@ -107,6 +107,21 @@ class ScopeSet:
     @property
     def wants_refresh(self) -> bool:
         return "online_access" in self.context or "offline_access" in self.context
+
+
+def in_syntax(scopes: Iterable[ResourceScope], syntax: str | None) -> tuple[ResourceScope, ...]:
+    """Scopes as a server grants them that knows one syntax only; v1 cannot say less than `.read` or `.write`."""
+    if syntax is None:
+        return tuple(scopes)
+    if syntax == "v2":
+        return tuple(replace(scope, v1=False) for scope in scopes)
+    widened = (
+        ResourceScope(scope.level, scope.resource_type, letters, v1=True)
+        for scope in scopes
+        for letters in (_V1["read"], _V1["write"])
+        if set(letters) & set(scope.letters)
+    )
+    return _without_repeats(widened)
 
 
 def _without_repeats(scopes: Iterable[ResourceScope]) -> tuple[ResourceScope, ...]:

@@ -15,11 +15,20 @@ Resource = dict[str, Any]
 Pairs = Sequence[tuple[str, str]]
 Test = Callable[[Resource], bool]
 
-DEFAULT_COUNT = 50
-MAXIMUM_COUNT = 200
 _RESULT_PARAMETERS = frozenset({"_count", "_sort", "_elements", "_summary"})
 _SILENT_PARAMETERS = frozenset({"_format", "_pretty", "_total"})  # without effect, and no reason to refuse
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PageSizes:
+    """How many entries a page has: without `_count`, and at most."""
+
+    default: int = 50
+    largest: int = 200
+
+
+USUAL_SIZES = PageSizes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,15 @@ class Search:
         }
 
 
-def understand(resource_type: str, pairs: Pairs, *, base_url: str, zone: tzinfo, strict: bool) -> Search:
+def understand(
+    resource_type: str,
+    pairs: Pairs,
+    *,
+    base_url: str,
+    zone: tzinfo,
+    strict: bool,
+    sizes: PageSizes = USUAL_SIZES,
+) -> Search:
     """Read a search request. With `strict` (Prefer: handling=strict) an unknown parameter is refused with 400."""
     definition = DEFINITIONS[resource_type]
     used: list[tuple[str, str]] = []
@@ -85,7 +102,7 @@ def understand(resource_type: str, pairs: Pairs, *, base_url: str, zone: tzinfo,
         tests=tuple(tests),
         patients=tuple(patients),
         sort=sort,
-        count=_count(results.get("_count")),
+        count=_count(results.get("_count"), sizes),
         elements=frozenset(part.strip() for part in results.get("_elements", "").split(",") if part.strip()),
         only_total=results.get("_summary") == "count" or results.get("_count") == "0",
     )
@@ -99,12 +116,12 @@ def _unknown(name: str, strict: bool) -> None:
         )
 
 
-def _count(text: str | None) -> int:
+def _count(text: str | None, sizes: PageSizes) -> int:
     if text is None:
-        return DEFAULT_COUNT
+        return sizes.default
     if not text.isdecimal() or len(text) > 9:
         raise RequestRefused(400, "value", "_count is not a whole number of zero or more.")
-    return min(int(text), MAXIMUM_COUNT)
+    return min(int(text), sizes.largest)
 
 
 def _sort(definition: ResourceDefinition, text: str, strict: bool) -> tuple[tuple[Parameter, bool], ...]:

@@ -26,12 +26,13 @@ def allow_form_target(url: str) -> None:
     g.form_target = origin_of(url)
 
 
-def add_security_headers(response: Response, app_origin: str) -> Response:
-    """No inline script or style, nothing from elsewhere but the app in a frame."""
-    targets = " ".join(dict.fromkeys(("'self'", app_origin, g.get("form_target", app_origin))))
+def add_security_headers(response: Response, partners: tuple[str, ...]) -> Response:
+    """No inline script or style, nothing from elsewhere but the partners (app, login server) in a frame."""
+    origins = " ".join(partners)
+    targets = " ".join(dict.fromkeys(("'self'", *partners, g.get("form_target", partners[0]))))
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        f"frame-src 'self' {app_origin}; form-action {targets}; base-uri 'none'; frame-ancestors 'self'"
+        f"frame-src 'self' {origins}; form-action {targets}; base-uri 'none'; frame-ancestors 'self'"
     )
     response.headers.setdefault("Content-Security-Policy", policy)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -51,4 +51,4 @@ class EhrServices:
     def access_token_life(self) -> timedelta:
         if self.switches.short_tokens:
             return SHORT_TOKEN_LIFE
-        return timedelta(seconds=self.settings.access_token_seconds)
+        return self.settings.access_token_life

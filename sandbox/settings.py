@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sandbox.profiles import PROFILE_IDS, find_profile
+from sandbox.vendor import VendorProfile
+
 AuthMethod = Literal["private_key_jwt", "client_secret_basic", "none"]
+
+LOOPBACK_HOST = "127.0.0.1"
+USUAL_TOKEN_SECONDS = 3600
 
 DEFAULT_SCOPES = (
     "openid fhirUser profile launch launch/patient launch/encounter online_access offline_access "
@@ -21,6 +29,12 @@ def _without_trailing_slash(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("must be an http or https URL")
     return url.rstrip("/")
+
+
+def _known_profile(profile_id: str) -> str:
+    if profile_id not in PROFILE_IDS:
+        raise ValueError(f"must be one of {', '.join(PROFILE_IDS)}")
+    return profile_id
 
 
 Url = Annotated[str, AfterValidator(_without_trailing_slash)]
@@ -58,37 +72,68 @@ class SandboxSettings(BaseSettings):
 
     base_url: Url = "http://127.0.0.1:9090"
     app_url: Url = "http://127.0.0.1:8080"
+    profile: Annotated[str, AfterValidator(_known_profile)] = "standard"
+    """The vendor whose behaviour this EHR takes on (`sandbox.profiles`)."""
     patients_path: Path | None = None
     state_dir: Path | None = None
     """Where signing keys and the demo secret are kept between starts; in memory only when not set."""
     basic_client_secret: SecretStr | None = None
     extra_clients: tuple[ClientRegistration, ...] = ()
-    access_token_seconds: int = Field(default=3600, ge=1, le=86_400)
+    access_token_seconds: int | None = Field(default=None, ge=1, le=86_400)
+    """None: as the vendor's profile says, or an hour."""
     tenant: str | None = None
     time_zone: ZoneInfo = ZoneInfo("America/New_York")
     """The hospital's own time zone, in which its pages show times."""
 
     @property
+    def vendor(self) -> VendorProfile:
+        return find_profile(self.profile)
+
+    @property
     def fhir_base(self) -> str:
-        """The FHIR base: `iss` of launches, id_tokens and CDS Hooks calls, and the only `aud` accepted."""
-        return f"{self.base_url}/fhir"
+        """The FHIR base: `iss` of launches, and the only `aud` accepted."""
+        return f"{self.base_url}{self.vendor.fhir_path}"
+
+    @property
+    def login_url(self) -> str:
+        """The authorization server's address; some vendors' is another host than the FHIR server's."""
+        parts = urlsplit(self.base_url)
+        if self.vendor.login_host is None or parts.hostname != LOOPBACK_HOST:
+            return self.base_url
+        return urlunsplit(parts._replace(netloc=parts.netloc.replace(LOOPBACK_HOST, self.vendor.login_host)))
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of id_tokens."""
+        path = self.vendor.issuer_path
+        return self.fhir_base if path is None else f"{self.login_url}{path}"
+
+    @property
+    def cds_issuer(self) -> str:
+        """The `iss` of CDS Hooks tokens."""
+        return self.vendor.cds_issuer.format(fhir_base=self.fhir_base)
+
+    @property
+    def access_token_life(self) -> timedelta:
+        seconds = self.access_token_seconds or self.vendor.access_token_seconds or USUAL_TOKEN_SECONDS
+        return timedelta(seconds=seconds)
 
     @property
     def authorize_endpoint(self) -> str:
-        return f"{self.base_url}/auth/authorize"
+        return f"{self.login_url}/auth/authorize"
 
     @property
     def token_endpoint(self) -> str:
-        return f"{self.base_url}/auth/token"
+        return f"{self.login_url}/auth/token"
 
     @property
     def revocation_endpoint(self) -> str:
-        return f"{self.base_url}/auth/revoke"
+        return f"{self.login_url}/auth/revoke"
 
     @property
     def introspection_endpoint(self) -> str:
-        return f"{self.base_url}/auth/introspect"
+        return f"{self.login_url}/auth/introspect"
 
     @property
     def jwks_uri(self) -> str:
-        return f"{self.fhir_base}/.well-known/jwks.json"
+        return f"{self.login_url}{self.vendor.fhir_path}/.well-known/jwks.json"

@@ -17,7 +17,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from sandbox.dressing import dress_for, medication_of, with_ids
 from sandbox.errors import DataSetUnreadable
+from sandbox.ids import id_shape
+from sandbox.profiles import STANDARD
+from sandbox.vendor import VendorProfile
 
 Resource = dict[str, Any]
 
@@ -55,10 +59,20 @@ class _Entry:
 class PatientStore:
     """Reads by patient; thread-safe. Stored resources never change; created ones live in memory only."""
 
-    def __init__(self, data: bytes, entries: Mapping[str, _Entry], anchor: datetime, now: datetime) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        entries: Mapping[str, _Entry],
+        anchor: datetime,
+        now: datetime,
+        profile: VendorProfile = STANDARD,
+    ) -> None:
         self.now = now.replace(microsecond=0)
         self._data = data
-        self._entries = entries
+        self._ids = id_shape(profile.ids)
+        self._drugs_by_reference = profile.drugs_by_reference
+        self._dress = dress_for(profile, self._ids)
+        self._entries = {self._ids.outward(record): entry for record, entry in entries.items()}
         self._shift = self.now - anchor
         self._days = self.now.date() - anchor.date()
         self._unpacked: OrderedDict[str, dict[str, list[Resource]]] = OrderedDict()
@@ -67,8 +81,10 @@ class PatientStore:
         self._lock = Lock()
 
     @classmethod
-    def load(cls, path: Path, now: datetime) -> PatientStore:
+    def load(cls, path: Path, now: datetime, profile: VendorProfile = STANDARD) -> PatientStore:
         """Open the data set in folder `path`; `now` (with time zone) becomes every patient's demo moment.
+
+        Resources and ids are worded as `profile` says, everywhere outside this store.
 
         Raises DataSetUnreadable when a file is missing or the two do not belong together.
         """
@@ -81,7 +97,7 @@ class PatientStore:
             raise DataSetUnreadable(f"the patient data set cannot be read: {type(error).__name__}") from error
         if any(entry.offset + entry.length > len(data) for entry in entries.values()):
             raise DataSetUnreadable("the patient data set is shorter than its index says")
-        return cls(data, entries, anchor, now)
+        return cls(data, entries, anchor, now, profile)
 
     def patient_ids(self) -> tuple[str, ...]:
         return tuple(self._entries)
@@ -126,8 +142,10 @@ class PatientStore:
         return None
 
     def _owners(self, resource_type: str, resource_id: str) -> list[str]:
-        record = resource_id if resource_type == "Patient" else resource_id.partition("-")[2].partition("-")[0]
-        return [record] if record in self._entries else []
+        stored = self._ids.inward(resource_id)
+        record = stored if resource_type == "Patient" else stored.partition("-")[2].partition("-")[0]
+        owner = self._ids.outward(record)
+        return [owner] if owner in self._entries else []
 
     def create(self, patient_id: str, resource: Resource, *, at: datetime) -> Resource:
         """Keep a new resource and return it with id and meta. Raises KeyError for an unknown patient."""
@@ -140,7 +158,8 @@ class PatientStore:
                 "versionId": "1",
                 "lastUpdated": at.isoformat(timespec="milliseconds"),
             }
-            kept = {**resource, "id": f"new-{patient_id}-{self._numbers}", "meta": meta}
+            own_id = self._ids.outward(f"new-{self._ids.inward(patient_id)}-{self._numbers}")
+            kept = {**resource, "id": own_id, "meta": meta}
             self._created.setdefault(patient_id, []).append(kept)
         return kept
 
@@ -170,7 +189,10 @@ class PatientStore:
         for line in _STORED_TIME.sub(replaced, lines).splitlines():
             resource = json.loads(line)
             resource["meta"] = {"versionId": "1", "lastUpdated": self._last_updated(resource)}
-            by_type.setdefault(resource["resourceType"], []).append(resource)
+            by_type.setdefault(resource["resourceType"], []).append(self._dress(resource))
+            if self._drugs_by_reference and resource["resourceType"] == "MedicationRequest":
+                medication = {**medication_of(resource), "meta": resource["meta"]}
+                by_type.setdefault("Medication", []).append(with_ids(medication, self._ids))
         return by_type
 
     def _shifted(self, stored: str) -> bytes:

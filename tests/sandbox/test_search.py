@@ -18,7 +18,7 @@ from sandbox.parameters import (
     token_predicate,
     tokens_of,
 )
-from sandbox.search import DEFAULT_COUNT, MAXIMUM_COUNT, understand
+from sandbox.search import USUAL_SIZES, understand
 from tests.builders.records import BASE, NOW, PATIENT, bundled_store
 
 ZONE = timezone(timedelta(hours=2))
@@ -261,7 +261,7 @@ def test_unknown_parameters_do_not_show_in_the_self_link() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [(None, DEFAULT_COUNT), ("1", 1), ("200", 200), ("5000", MAXIMUM_COUNT)]
+    ("text", "count"), [(None, USUAL_SIZES.default), ("1", 1), ("200", 200), ("5000", USUAL_SIZES.largest)]
 )
 def test_page_size_has_a_default_and_a_limit(text: str | None, count: int) -> None:
     pairs = [("_count", text)] if text else []
