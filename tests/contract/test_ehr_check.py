@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response
 
 from app.checking.published import read_published
 from app.cli import main
-from app.outbound import LOOPBACK, GuardedSession
+from app.outbound import LOOPBACK, GuardedSession, OutboundUnreachable
 from tests.builders.fake_ehr import FakeEhr, json_response, running_fake_ehr
 from tests.builders.registrations import MASTER_KEY, local_registration
 from tests.builders.smart_world import World, running_world, two_patients
@@ -120,8 +120,8 @@ def test_what_is_neither_id_nor_address_is_a_usage_error(home: Path, argument: s
 
 
 @contextmanager
-def _tls_server(folder: Path, *, days: int = 90, name: str = "127.0.0.1") -> Iterator[tuple[str, Path]]:
-    """A TLS server with a certificate of its own; its address and the certificate as authority."""
+def _tls_server(folder: Path, *, days: int = 90, name: str = "127.0.0.1") -> Iterator[tuple[FakeEhr, Path]]:
+    """A TLS server with a certificate of its own; the EHR behind it and the certificate as authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = dt.datetime.now(dt.UTC)
@@ -155,7 +155,7 @@ def _tls_server(folder: Path, *, days: int = 90, name: str = "127.0.0.1") -> Ite
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield ehr.base_url, public
+        yield ehr, public
     finally:
         server.shutdown()
         thread.join()
@@ -174,18 +174,32 @@ def _tls_server(folder: Path, *, days: int = 90, name: str = "127.0.0.1") -> Ite
 def test_a_bad_certificate_is_named_with_its_cure(
     home: Path, certificate: dict[str, Any], trusted: bool, words: str
 ) -> None:
-    with _tls_server(home, **certificate) as (base_url, authority):
+    with _tls_server(home, **certificate) as (ehr, authority):
         settings = {"outbound_ca_file": str(authority)} if trusted else {}
-        result = _run(home, "check", f"{base_url}/fhir", "--json", **settings)
+        result = _run(home, "check", ehr.fhir_base, "--json", **settings)
     assert result.exit_code == 1
     assert words in _problems(result)[0]
     finding = json.loads(result.stdout)["findings"][0]
     assert finding["cure"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("certificate", "trusted"), [({}, False), ({"days": -1}, True), ({"name": "other.example.org"}, True)]
+)
+def test_nothing_is_sent_to_a_server_whose_certificate_is_not_good(
+    home: Path, certificate: dict[str, Any], trusted: bool
+) -> None:
+    with _tls_server(home, **certificate) as (ehr, authority):
+        session = GuardedSession([ehr.base_url], networks=LOOPBACK, ca_file=authority if trusted else None)
+        with pytest.raises(OutboundUnreachable):
+            session.post(f"{ehr.base_url}/auth/token", data={"code": "c"})
+        assert ehr.asked == []
+
+
 def test_a_certificate_of_the_hospitals_own_authority_is_good_once_named(home: Path) -> None:
-    with _tls_server(home) as (base_url, authority):
-        result = _run(home, "check", f"{base_url}/fhir", "--json", outbound_ca_file=str(authority))
+    with _tls_server(home) as (ehr, authority):
+        result = _run(home, "check", ehr.fhir_base, "--json", outbound_ca_file=str(authority))
     assert _found(result)["connection"][0][0] == "ok"
     assert "89 more days" in _found(result)["connection"][0][1]
 

@@ -60,9 +60,9 @@ def test_ending_a_session_revokes_its_tokens_at_the_ehr(tmp_path: Path) -> None:
         session = world.services.sessions.open(page.rstrip("/").rsplit("/", 1)[1], browser.cookies)
         bearer = {"Authorization": f"Bearer {session.access_token}"}
         chart = f"{world.ehr_url}/fhir/Patient/{session.patient_id}"
-        assert requests.get(chart, headers=bearer, timeout=10).status_code == 200
+        assert requests.get(chart, headers=bearer, timeout=60).status_code == 200
         assert browser.post(f"{page}end", csrf_token=session.csrf_token).status_code == 200
-        assert requests.get(chart, headers=bearer, timeout=10).status_code == 401
+        assert requests.get(chart, headers=bearer, timeout=60).status_code == 401
         assert list(world.services.audit.events())[-1]["outcome"] == "revoked"
         assert browser.get(page).status_code == 403
 
@@ -79,11 +79,10 @@ def test_the_backend_client_reads_with_system_scopes(tmp_path: Path) -> None:
         assert tokens.scopes == {"system/Patient.rs", "system/Observation.rs"}
         assert tokens.refresh_token is None
         answer = requests.get(
-            f"{world.ehr_url}/fhir/Patient?_count=1",
+            f"{world.ehr_url}/fhir/Patient/{two_patients(world)[0]}",
             headers={"Authorization": f"Bearer {tokens.access_token}"},
-            timeout=10,
+            timeout=60,
         )
         assert answer.status_code == 200
-        assert answer.json()["entry"]
         backend.forget(registration)
         assert backend.tokens(registration).access_token != tokens.access_token

@@ -96,3 +96,21 @@ def test_scopes_are_the_registrations_or_the_products_with_the_fitting_launch_sc
 ) -> None:
     held = registration(scopes=own)
     assert requested_scopes(held, ("patient/Observation.rs",), standalone=standalone) == expected
+
+
+@pytest.mark.parametrize("refresh", ["online_access", "offline_access"])
+def test_a_refresh_token_is_asked_for_only_where_the_registry_says_so(refresh: str) -> None:
+    wanted = ("patient/Observation.rs",)
+    assert refresh in requested_scopes(registration(refresh=refresh), wanted, standalone=False)
+    plain = requested_scopes(registration(), wanted, standalone=False)
+    assert not {"online_access", "offline_access"} & set(plain)
+
+
+def test_a_site_may_ask_for_post_whatever_the_length() -> None:
+    held = registration(authorize_method="post")
+    published = {"authorization_endpoint": f"{ISS}authorize", "token_endpoint": f"{ISS}token"}
+    made = authorization_request(
+        held, smart_configuration(published, held), iss=ISS, launch="x", scopes=("launch",), redirect_uri=CALLBACK
+    )
+    assert made.by_form
+    assert dict(made.as_form()[1])["launch"] == "x"
