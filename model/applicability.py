@@ -5,7 +5,7 @@ from datetime import datetime
 
 from model.age import NEWBORN_DAYS, age_days
 from model.assessment import Reason
-from model.rrt import has_undated_session, latest_course
+from model.rrt import has_session_never_closed, has_undated_session, latest_course
 from model.snapshot import Concept, PatientSnapshot, Problem
 
 
@@ -56,6 +56,11 @@ def cautions(snapshot: PatientSnapshot, now: datetime) -> Iterator[Reason]:
     if has_undated_session(snapshot.procedures):
         yield Reason(
             "rrt_undated", "A dialysis session has no date: it is not counted as started in this episode."
+        )
+    if has_session_never_closed(snapshot.procedures, now):
+        yield Reason(
+            "rrt_never_closed",
+            "A dialysis procedure begun more than 30 days ago is still open on the chart: not counted as running.",
         )
     if snapshot.birth_date is None:
         yield Reason("adult_rules_used", "Age unknown: the rules for adults were used.")

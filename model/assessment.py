@@ -64,7 +64,7 @@ class EpisodeState(StrEnum):
 class AkiEpisode:
     """The current or last creatinine episode of the past 90 days, measured against the reference at its onset.
 
-    `phase` is "aki" up to 7 days after onset, "akd" up to 90, then "beyond_90_d".
+    `phase` is "aki" up to 7 days after onset, "akd" up to 90, then "beyond_90_d"; recovery ends the count.
     """
 
     onset_at: datetime

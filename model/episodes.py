@@ -86,7 +86,8 @@ def _open(course: CreatinineCourse, references: References, index: int, stage: i
 def _describe(
     course: CreatinineCourse, episode: _Running, index: int, stage_now: int | None, direction: str | None
 ) -> AkiEpisode:
-    days = (course.seconds[index] - course.seconds[episode.onset]) / DAY_SECONDS
+    end = index if episode.recovered is None else episode.recovered
+    days = (course.seconds[end] - course.seconds[episode.onset]) / DAY_SECONDS
     return AkiEpisode(
         onset_at=course.at(episode.onset),
         state=_state(episode, stage_now, direction),

@@ -9,6 +9,9 @@ from model.snapshot import Concept, ProcedureDone
 CURRENT_WINDOW = timedelta(days=7)
 SAME_COURSE_GAP = timedelta(days=30)
 MAINTENANCE_AFTER = timedelta(days=90)
+# A chart says "in progress" until somebody closes it. Continuous treatment runs for days, rarely weeks; a record
+# open for longer was forgotten, and must neither be stage 3 for ever nor turn into maintenance dialysis.
+RUNNING_AT_MOST = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,24 @@ def _sessions(procedures: Iterable[ProcedureDone], now: datetime) -> Iterable[tu
     for procedure in procedures:
         start = procedure.start_at or procedure.end_at
         if _is_dialysis(procedure) and start is not None and start <= now:
-            yield start, max(start, min(procedure.end_at or now, now))  # no end: still running
+            yield start, _end(procedure, start, now)
+
+
+def _end(procedure: ProcedureDone, start: datetime, now: datetime) -> datetime:
+    """When a session that began by `now` ended: without an end it still runs, unless it was never closed."""
+    if procedure.end_at is None:
+        return start if _never_closed(procedure, now) else now
+    return max(start, min(procedure.end_at, now))
+
+
+def _never_closed(procedure: ProcedureDone, now: datetime) -> bool:
+    start = procedure.start_at
+    return procedure.end_at is None and start is not None and start < now - RUNNING_AT_MOST
+
+
+def has_session_never_closed(procedures: Iterable[ProcedureDone], now: datetime) -> bool:
+    """Whether a session begun more than 30 days ago has no end: it is counted at its start only."""
+    return any(_is_dialysis(p) and _never_closed(p, now) for p in procedures)
 
 
 def _is_dialysis(procedure: ProcedureDone) -> bool:

@@ -97,6 +97,11 @@ def _dialysis(scene: _Scene, start: str, end: str | None) -> None:
         at += timedelta(days=2)
 
 
+def _running_dialysis(scene: _Scene, start: str) -> None:
+    concepts = frozenset({Concept.DIALYSIS_PROCEDURE})
+    scene.chart.procedures.append(ProcedureDone("Dialysis", concepts, "Procedure/1", moment(start)))
+
+
 def _undated_dialysis(scene: _Scene) -> None:
     concepts = frozenset({Concept.DIALYSIS_PROCEDURE})
     scene.chart.procedures.append(ProcedureDone("Dialysis", concepts, "Procedure/1"))
@@ -139,6 +144,7 @@ _FACTS: list[tuple[str, Callable[..., None]]] = [
     (r"in hospital (\S+?)(?:\.\.(\S+))?", _hospital),
     (r"dialysis (-\S+?|0)(?:\.\.(\S+))?", _dialysis),
     (r"dialysis undated", _undated_dialysis),
+    (r"dialysis still running since (-\S+)", _running_dialysis),
     (r"problem ([a-z_]+)(?: since (\S+))?", _problem),
     (r"died", _died),
     (r"policy (.+)", _policy),
