@@ -124,9 +124,10 @@ another that every test named here exists. A row is *met* as long as its tests p
 The words are ours; the numbers are those of the published lists.
 """
 ATTACKS = """
-What an attacker, a careless network or a misbehaving EHR may try, what happens, and the test that shows it. Made
-from `tests/conformance` by `python -m tests.conformance.tables`; a test keeps it current. *Requests* is how many leave
-this app because of it, as the test counts them: at the server that must get none, or by refusing to connect at all.
+What an attacker, a careless network or a misbehaving EHR may try, what happens, and the test that shows it.
+Made from `tests/conformance` by `python -m tests.conformance.tables`; a test keeps it current. *Requests* is how
+many leave this app because of it, as the test counts them: at the server that must get none, or by refusing to
+connect at all.
 """
 
 DOCUMENTS: dict[str, tuple[str, str, list[str]]] = {
