@@ -90,7 +90,7 @@ def _entries(bundle: Json, ignored: Counter[str]) -> Iterator[Entry]:
     for entry in listed if isinstance(listed, list) else []:
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if isinstance(resource, dict):
-            yield Entry(resource, text(entry.get("fullUrl")))
+            yield Entry(resource, text(entry["fullUrl"]) if "fullUrl" in entry else None)
         else:
             ignored["entry-without-resource"] += 1
             # A failed part of a batch says so in its response.

@@ -68,7 +68,8 @@ def _available_at(chart: Chart, issued: Any, time: FhirTime) -> datetime:
     at = time.at
     if issued is not None:
         try:
-            known_at = chart.time_of(issued).latest
+            result = chart.time_of(issued)
+            known_at = result.latest if result.day_only else result.at
             return known_at if known_at > at else at
         except Refused:
             pass
@@ -77,7 +78,9 @@ def _available_at(chart: Chart, issued: Any, time: FhirTime) -> datetime:
 
 def _tests_of(chart: Chart, resource: Json) -> list[tuple[Json, KnownTest]]:
     """The values to read: the Observation's own and those of its components, each with what its code promises."""
-    known = _test_of(chart, resource, resource)
+    known = chart.lexicon.test_of(resource.get("code"))
+    if known is not None and known.test.analyte is Analyte.SAO2:
+        known = _saturation(chart, known, resource)
     found = [(resource, known)] if known is not None else []
     if "component" in resource:
         found = _with_components(chart, resource, found)
@@ -92,7 +95,7 @@ def _with_components(
     components = objects(resource["component"])
     if _is_bare_panel(resource, components):
         found = []
-    tests = ((part, _test_of(chart, part, resource)) for part in components)
+    tests = ((part, _part_test(chart, part, resource)) for part in components)
     return found + [(part, test) for part, test in tests if test is not None]
 
 
@@ -100,12 +103,14 @@ def _is_bare_panel(resource: Json, components: list[Json]) -> bool:
     return bool(components) and not any(name.startswith("value") for name in resource)
 
 
-def _test_of(chart: Chart, holder: Json, resource: Json) -> KnownTest | None:
-    """What the holder's codes promise together. Raises Refused for codes that must not be used or disagree."""
-    known = chart.lexicon.test_of(holder.get("code"))
-    if known is not None and known.test.analyte is Analyte.SAO2 and _is_vital_sign(resource):
-        return chart.lexicon.by_pulse_oximeter(known)
-    return known
+def _part_test(chart: Chart, part: Json, resource: Json) -> KnownTest | None:
+    known = chart.lexicon.test_of(part.get("code"))
+    return _saturation(chart, known, resource) if known is not None else None
+
+
+def _saturation(chart: Chart, known: KnownTest, resource: Json) -> KnownTest:
+    """Among vital signs 2708-6 is the pulse oximeter's saturation."""
+    return chart.lexicon.by_pulse_oximeter(known) if _is_vital_sign(resource) else known
 
 
 def _is_vital_sign(resource: Json) -> bool:

@@ -21,11 +21,12 @@ class SubjectCheck:
 
     def require(self, resource: Json) -> None:
         """Raises Refused: `subject-missing`, `subject-not-a-patient` or `other-patient`."""
-        reference = text(subject_reference(resource))
-        if reference is None:
+        reference = subject_reference(resource)
+        if isinstance(reference, str) and reference in self._known:
+            return
+        if text(reference) is None:
             raise Refused("subject-missing", "It does not say which patient it belongs to.")
-        if reference not in self._known:
-            self._require_versioned_or_absolute(reference)
+        self._require_versioned_or_absolute(reference)
 
     def _require_versioned_or_absolute(self, reference: str) -> None:
         plain = reference.split("/_history/", 1)[0]
