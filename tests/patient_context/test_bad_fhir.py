@@ -15,10 +15,20 @@ from model.snapshot import PatientSnapshot, ProcedureDone
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry
 from patient_context.errors import BundleUnreadable, JsonRefused
-from patient_context.mapping import snapshot_from_bundle, snapshot_from_resources
+from patient_context.mapping import snapshot_from_bundle, snapshot_from_prefetch, snapshot_from_resources
+from patient_context.queries import PREFETCH_KEYS
 from patient_context.reading import SiteReading
 from patient_context.strict_json import loads
-from tests.builders.fhir import bundle, condition, encounter, medication_request, observation, patient, procedure
+from tests.builders.fhir import (
+    bundle,
+    condition,
+    encounter,
+    medication_request,
+    observation,
+    patient,
+    procedure,
+    searchset,
+)
 
 SPEC = Path(__file__).parent.parent / "spec" / "fhir_input"
 READ_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -87,6 +97,23 @@ def test_a_bundle_is_read_as_the_table_says(name: str, change: str, expected: st
     except BundleUnreadable as refusal:
         found = f"refused {refusal.code}"
     assert found == expected, name
+
+
+@pytest.mark.parametrize(("name", "given", "expected"), rows("06_prefetch.md"), ids=named)
+def test_a_prefetch_is_read_as_the_table_says(name: str, given: str, expected: str) -> None:
+    prefetch = {**dict.fromkeys(PREFETCH_KEYS), **json.loads(given)}
+    supplied = {key: supply(value) for key, value in prefetch.items() if value != "absent"}
+    found = snapshot_from_prefetch(supplied, patient_id="p1", read_at=READ_AT)
+    told = [*said(found.snapshot), *(f"fetch {key}" for key in found.missing)]
+    assert (", ".join(told) or "nothing") == expected, name
+
+
+def supply(value: Any) -> Any:
+    """A list of kinds, each with its changes or without, as a page of results; anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    named_kinds = [each if isinstance(each, list) else [each, {}] for each in value]
+    return searchset(*(changed(KINDS[kind](), changes) for kind, changes in named_kinds))
 
 
 @pytest.mark.parametrize(("name", "given", "expected"), rows("05_bytes.md"), ids=named)
