@@ -74,7 +74,7 @@ class DetailFacts:
 def detail(outcome: Outcome, facts: DetailFacts) -> str:
     """The card's detail as GitHub-flavoured Markdown."""
     if isinstance(outcome, Assessment):
-        parts = [finding(outcome, facts), _estimates(outcome, facts)]
+        parts = [finding(outcome, facts), estimates(outcome, facts)]
     else:
         parts = [latest_lines(facts)]
     parts += [missing(outcome), provenance(outcome, facts)]
@@ -140,7 +140,8 @@ def _episode(episode: AkiEpisode, facts: DetailFacts) -> str:
     return f"- AKI episode since {onset}, {_STATE[episode.state]}: {peak} on {when}; {now}"
 
 
-def _estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
+def estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
+    """The model's probabilities with what moved them."""
     if found.risk is not None:
         yield from _estimate("Risk of new AKI", found.risk, facts)
     if found.progression is not None:

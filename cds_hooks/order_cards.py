@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from cds_hooks import wording
-from cds_hooks.card_detail import finding, latest_lines, missing, provenance
+from cds_hooks.card_detail import estimates, finding, latest_lines, missing, provenance
 from cds_hooks.cards import ORDER_OVERRIDE_REASONS, Card, CardContext, assemble, plain_creatinine
 from cds_hooks.decision import CardKind, Indicator, Show
 from cds_hooks.draft_orders import DraftOrder
 from cds_hooks.suggestions import MOST, SuggestionContext, suggest_order, suggest_removal
-from model.assessment import Assessment, Outcome
+from model.assessment import Assessment, KdigoCriterion, Outcome
 from model.caution_table import Offer
 from model.drug_cautions import Caution, shown_name
 from model.drugs import DrugFacts, Recognition
@@ -19,8 +19,9 @@ from model.kidney_facts import KidneyFacts
 
 _TEXT_LIMIT = 600
 _REASON = "Creatinine course while a drug that concerns the kidney is given"
-_NOT_STEADY = "Creatinine is not known to be steady: neither eGFR nor clearance is a number to dose by"
-_RISING = ", and while it rises the kidneys do less than either says"
+_NOT_STEADY = "That creatinine is not known to be steady, so no number from it is one to dose by"
+_RISING = "While creatinine rises the kidneys do less than eGFR or clearance say"
+_AT_RISK = frozenset({"nsaid-at-risk", "nephrotoxin-at-risk"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def _detail(
 ) -> str:
     parts: list[Iterable[str]] = [_said(one) for one in found.cautions]
     parts.append(_kidneys(kidneys, outcome, context))
+    if isinstance(outcome, Assessment) and any(one.rule in _AT_RISK for one in found.cautions):
+        parts.append(estimates(outcome, context.facts))
     parts.append(_order_lines(found.drug, unclear))
     parts += [missing(outcome), provenance(outcome, context.facts)]
     return _joined(parts)
@@ -129,17 +132,26 @@ def _kidneys(kidneys: KidneyFacts, outcome: Outcome, context: CardContext) -> It
     else:
         yield "**The kidneys now**"
         yield ""
-        yield from (f"- {wording.chart_text(reason.text, 240)}" for reason in outcome.reasons[:1])
-        yield from latest_lines(context.facts)
-        if kidneys.egfr is not None:
-            yield f"- eGFR {kidneys.egfr:.0f} mL/min/1.73 m² ({kidneys.egfr_equation}) from that creatinine"
+        yield from _without_assessment(kidneys, context)
     if kidneys.clearance is not None and kidneys.weight_kg is not None:
+        doubt = "" if kidneys.steady else "; from the same creatinine, so with the same doubt"
         weight = f"{kidneys.weight_kg:.0f} kg"
-        yield f"- Creatinine clearance {kidneys.clearance:.0f} mL/min (Cockcroft-Gault, {weight})"
-    if kidneys.egfr is not None and not kidneys.steady:
-        yield f"- {_NOT_STEADY}{_RISING if kidneys.course == 'rising' else ''}"
+        yield f"- Creatinine clearance {kidneys.clearance:.0f} mL/min (Cockcroft-Gault, {weight}){doubt}"
+    if kidneys.egfr is not None and kidneys.course == "rising":
+        yield f"- {_RISING}"
     if kidneys.potassium_mmol_l is not None:
         yield f"- Latest potassium {kidneys.potassium_mmol_l:.1f} mmol/L"
+
+
+def _without_assessment(kidneys: KidneyFacts, context: CardContext) -> Iterator[str]:
+    if kidneys.on_dialysis:
+        yield "- On dialysis: no number from creatinine applies"
+    elif context.facts.latest_creatinine is None:
+        yield "- No creatinine is on the chart"
+    else:
+        yield from latest_lines(context.facts)
+        if kidneys.egfr is not None:
+            yield f"- eGFR {kidneys.egfr:.0f} mL/min/1.73 m² ({kidneys.egfr_equation}) from it. {_NOT_STEADY}"
 
 
 def _order_lines(drug: DrugFacts, unclear: Sequence[DrugFacts]) -> Iterator[str]:
@@ -157,11 +169,17 @@ def _suggestions(
     offered = [offer for caution in found.cautions for offer in caution.words.offers]
     reference = found.draft.reference
     made = []
-    if Offer.REMOVE in offered and found.draft.is_draft and reference and reference.count("/") == 1:
+    if _may_be_removed(found) and found.draft.is_draft and reference and reference.count("/") == 1:
         made.append(suggest_removal(shown_name(found.drug), reference, context))
     if Offer.CREATININE in offered:
         wait = timedelta(hours=12 if kidneys.in_aki else 24)
         made.append(suggest_order("creatinine", context, due_after=wait, reason=_REASON))
-    if Offer.URINALYSIS in offered:
+    if Offer.URINALYSIS in offered and kidneys.criterion is not KdigoCriterion.RRT:
         made.append(suggest_order("urinalysis", context, reason="Acute kidney injury: cause"))
     return made[:MOST]
+
+
+def _may_be_removed(found: OrderFinding) -> bool:
+    """Of three drugs that harm together only the NSAID is offered for removal, never the other two."""
+    removing = [one for one in found.cautions if Offer.REMOVE in one.words.offers]
+    return any(one.rule != "triple-whammy" or "nsaid" in found.drug.classes for one in removing)

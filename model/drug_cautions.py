@@ -7,6 +7,7 @@ Every row of tests/spec/cds/orders.txt is a test of it. Words and sources: model
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from model.assessment import KdigoCriterion
 from model.caution_table import CautionText, DoseRule, Severity, caution_table
 from model.drugs import DrugFacts
 from model.kidney_facts import KidneyFacts
@@ -81,9 +82,16 @@ def _say(rule: str, drug: DrugFacts, scene: _Scene, **fills: str | int) -> Cauti
 
 
 def _fill(words: CautionText, drug: DrugFacts, kidneys: KidneyFacts, **fills: str | int) -> Caution:
-    values = {"drug": shown_name(drug), "stage": kidneys.aki_stage or 0, **fills}
+    risk = f"{kidneys.risk * 100:.0f} %" if kidneys.risk is not None else "this site's threshold"
+    values = {"drug": shown_name(drug), "stage": _stage_words(kidneys), "risk": risk, **fills}
     title, text = _Filled(words.title, values).text, _Filled(words.text, values).text
     return Caution(words.id, words.family, words.severity, drug, title, words, text)
+
+
+def _stage_words(kidneys: KidneyFacts) -> str:
+    """The stage, with what set it where that is not the creatinine shown beside it."""
+    by = {KdigoCriterion.URINE_OUTPUT: " by urine output", KdigoCriterion.RRT: " by dialysis"}
+    return f"{kidneys.aki_stage or 0}{by.get(kidneys.criterion, '') if kidneys.criterion else ''}"
 
 
 class _Filled:
@@ -118,7 +126,7 @@ def _nsaid(drug: DrugFacts, scene: _Scene) -> Iterator[Caution]:
     elif _below(kidneys.egfr, 30):
         yield _say("nsaid-egfr-30", drug, scene)
     elif kidneys.risk_is_high:
-        yield _say("nephrotoxin-at-risk", drug, scene)
+        yield _say("nsaid-at-risk", drug, scene)
     elif _below(kidneys.egfr, 60):
         yield _say("nsaid-egfr-60", drug, scene)
 
@@ -206,7 +214,8 @@ def _raas(drug: DrugFacts, scene: _Scene) -> Iterator[Caution]:
     if drug.classes & RAAS and _below(kidneys.systolic_mmhg, LOW_SYSTOLIC):
         why.append(f"systolic pressure {kidneys.systolic_mmhg:.0f} mmHg")
     if why:
-        yield _say("raas-potassium-pressure", drug, scene, why=" and ".join(why))
+        state = f"AKI stage {_stage_words(kidneys)}" if kidneys.in_aki else f"eGFR {kidneys.egfr:.0f}"
+        yield _say("raas-potassium-pressure", drug, scene, why=" and ".join(why), state=state)
 
 
 # --- doses --------------------------------------------------------------------------------------------------
@@ -234,7 +243,7 @@ def _why(rule: DoseRule, drug: DrugFacts, scene: _Scene) -> str | None:
         return _apixaban(kidneys)
     stage = kidneys.aki_stage or 0
     if rule.in_aki is not None and stage + (stage == 1 and kidneys.course == "rising") >= rule.in_aki:
-        return f"AKI stage {stage}"
+        return f"AKI stage {_stage_words(kidneys)}"
     if (number := _measured_below(rule, kidneys)) is not None:
         return number
     return _trimethoprim(drug, scene) if rule.special == "trimethoprim" else None

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from model.age import age_years
 from model.analytes import Analyte
-from model.assessment import Assessment, EpisodeState, NotApplicable, Outcome
+from model.assessment import Assessment, EpisodeState, KdigoCriterion, NotApplicable, Outcome
 from model.egfr import adult_egfr, cockcroft_gault
 from model.policy import EgfrEquation
 from model.snapshot import Measurement, PatientSnapshot
@@ -26,9 +26,11 @@ class KidneyFacts:
     """
 
     aki_stage: int | None = None
+    criterion: KdigoCriterion | None = None
     course: str | None = None
     has_not_recovered: bool = False
     risk_is_high: bool = False
+    risk: float | None = None
     creatinine_mg_dl: float | None = None
     creatinine_at: datetime | None = None
     baseline_mg_dl: float | None = None
@@ -54,29 +56,35 @@ class KidneyFacts:
 
 
 def kidney_facts(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> KidneyFacts:
-    """What is known at `now`. Without a current assessment the last creatinine of the past year still counts."""
+    """What is known at `now`. Without a current assessment the last creatinine of the past year still counts.
+
+    While dialysis clears creatinine, it says nothing of the kidney: then there is no eGFR and no clearance.
+    """
     creatinine = _latest(snapshot, Analyte.CREATININE, now, CREATININE_MAX_AGE)
     weight = _latest(snapshot, Analyte.WEIGHT, now, WEIGHT_MAX_AGE)
     potassium = _latest(snapshot, Analyte.POTASSIUM, now, POTASSIUM_MAX_AGE)
     systolic = _latest(snapshot, Analyte.SYSTOLIC_BP, now, PRESSURE_MAX_AGE)
     age = age_years(snapshot.birth_date, now) if snapshot.birth_date else None
-    egfr, equation, steady = _egfr(outcome, snapshot, creatinine, age)
     assessed = outcome if isinstance(outcome, Assessment) else None
     kdigo = assessed.kdigo if assessed else None
+    dialysed = kdigo is not None and kdigo.criterion is KdigoCriterion.RRT
+    egfr, equation, steady = _egfr(outcome, snapshot, creatinine, age) if not dialysed else (None, None, False)
     risk = assessed.risk if assessed else None
     episode = kdigo.episode if kdigo else None
     return KidneyFacts(
         aki_stage=kdigo.stage if kdigo else None,
+        criterion=kdigo.criterion if kdigo else None,
         course=kdigo.course if kdigo else None,
         has_not_recovered=episode is not None and episode.state is EpisodeState.PERSISTING,
         risk_is_high=risk is not None and risk.probability >= risk.threshold,
+        risk=risk.probability if risk else None,
         creatinine_mg_dl=creatinine.value if creatinine else None,
         creatinine_at=creatinine.at if creatinine else None,
         baseline_mg_dl=kdigo.baseline.creatinine_mg_dl if kdigo and kdigo.baseline else None,
         egfr=egfr,
         egfr_equation=equation,
         steady=steady,
-        clearance=_clearance(snapshot, creatinine, weight, age),
+        clearance=_clearance(snapshot, creatinine, weight, age) if not dialysed else None,
         weight_kg=weight.value if weight else None,
         age=age,
         potassium_mmol_l=potassium.value if potassium else None,

@@ -1,0 +1,68 @@
+"""Draft orders of any shape: read for the drug, never an exception but the two that become 400 and 412."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cds_hooks.draft_orders import read_drafts
+from cds_hooks.errors import DataUnavailable, RequestUnreadable
+from model.drugs import recognise
+
+_WORDS = st.sampled_from(
+    ["MedicationRequest", "Medication", "Bundle", "#m", "Patient/p-1", "mg", "draft", "5640", "m", ""]
+)
+_FIELDS = st.sampled_from(
+    [
+        "resourceType", "entry", "resource", "medicationCodeableConcept", "medicationReference", "medication",
+        "contained", "coding", "system", "code", "display", "text", "reference", "subject", "dosageInstruction",
+        "doseAndRate", "doseQuantity", "route", "status", "id", "fullUrl", "ingredient", "item", "product", "unit",
+        "value", "concept", "itemCodeableConcept", "doNotPerform",
+    ]
+)  # fmt: skip
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_FIELDS, inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(bundle=_ANYTHING, selections=_ANYTHING, selected=st.booleans())
+def test_nothing_an_ehr_sends_as_drafts_breaks_the_reading(bundle: Any, selections: Any, selected: bool) -> None:
+    context = {"draftOrders": bundle, "selections": selections}
+    try:
+        drafts = read_drafts(context, patient_id="p-1", selected_only=selected)
+    except (DataUnavailable, RequestUnreadable):
+        assert not isinstance(bundle, dict)
+        return
+    for draft in (*drafts.chosen, *drafts.beside):
+        recognise(draft.medication, dose_mg=draft.dose_mg)
+
+
+@settings(deadline=None, max_examples=200)
+@given(resource=st.dictionaries(_FIELDS, _ANYTHING, max_size=8))
+def test_nothing_in_a_drug_order_breaks_the_reading(resource: dict[str, Any]) -> None:
+    resource["resourceType"] = "MedicationRequest"
+    context = {"draftOrders": {"entry": [{"resource": resource}]}}
+    for draft in read_drafts(context, patient_id="p-1", selected_only=False).chosen:
+        recognise(draft.medication, dose_mg=draft.dose_mg)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "milligrams"),
+    [
+        ({"value": 500, "unit": "mg"}, 500.0),
+        ({"value": 1, "code": "g"}, 1000.0),
+        ({"value": 2, "unit": "tablet"}, None),
+        ({"value": True, "unit": "mg"}, None),
+    ],
+)
+def test_the_dose_is_read_only_from_a_quantity_of_mass(quantity: dict[str, Any], milligrams: float | None) -> None:
+    order = {
+        "resourceType": "MedicationRequest",
+        "dosageInstruction": [{"doseAndRate": [{"doseQuantity": quantity}]}],
+    }
+    (draft,) = read_drafts({"draftOrders": order}, patient_id="p-1", selected_only=False).chosen
+    assert draft.dose_mg == milligrams
