@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EHR_PORT ?= 9090
 APP_PORT ?= 8080
+EHR_PROFILE ?= standard
 
 # uv is used when present and bootstrapped into the environment by pip when not.
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
@@ -14,7 +15,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-demo demo test check format bench coverage screenshots clean
+.PHONY: help install install-demo demo test check format bench chaos coverage screenshots clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,8 +43,8 @@ install-demo: $(VENV)/.demo
 
 install: $(VENV)/.all  ## Install everything: runtime, training and development
 
-demo: $(VENV)/.demo  ## Start the embedded EHR and the app; Ctrl-C stops both
-	@$(BIN)/aki demo --ehr-port $(EHR_PORT) --app-port $(APP_PORT)
+demo: $(VENV)/.demo  ## Start the embedded EHR and the app; EHR_PROFILE=epic ... for a vendor's behaviour
+	@$(BIN)/aki demo --ehr-port $(EHR_PORT) --app-port $(APP_PORT) --ehr-profile $(EHR_PROFILE)
 
 test: $(VENV)/.all  ## Run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -61,6 +62,9 @@ format: $(VENV)/.all  ## Format the code and mend what ruff can mend
 
 bench: $(VENV)/.all  ## Measure speed
 	$(BIN)/python -m pytest tests/bench -m bench -o addopts="" $(PYTEST_ARGS)
+
+chaos: $(VENV)/.all  ## Kill workers, lock the database, make the EHR lie; CHAOS_SECONDS=600 for longer
+	CHAOS=1 $(BIN)/python -m pytest tests/chaos -v $(PYTEST_ARGS)
 
 coverage: $(VENV)/.all  ## Run every test with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing $(PYTEST_ARGS)

@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Final, Self
 from urllib.error import URLError
 
+STANDARD_PROFILE: Final = "standard"
 REGISTRY: Final = Path(__file__).resolve().parents[1] / "ehrs.toml"
 _EHR_ORIGIN, _APP_ORIGIN = "http://127.0.0.1:9090", "http://127.0.0.1:8080"
 _START_SECONDS: Final = 60.0
@@ -42,11 +43,20 @@ class DemoSetting:
     ehr_port: int = 9090
     app_port: int = 8080
     state_dir: Path = Path("var/demo")
+    profile: str = STANDARD_PROFILE
+    """The vendor the embedded EHR behaves like (`sandbox/profiles.py`)."""
 
     @property
     def ehr_url(self) -> str:
         """The embedded EHR's page."""
         return f"http://127.0.0.1:{self.ehr_port}"
+
+    @property
+    def metadata_url(self) -> str:
+        """The embedded EHR's CapabilityStatement. Raises KeyError for an unknown profile."""
+        from sandbox.profiles import find_profile
+
+        return f"{self.ehr_url}{find_profile(self.profile).fhir_path}/metadata"
 
     @property
     def app_url(self) -> str:
@@ -163,7 +173,7 @@ class Demo:
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        for url in (f"{self.setting.ehr_url}/fhir/metadata", f"{self.setting.app_url}/health"):
+        for url in (self.setting.metadata_url, f"{self.setting.app_url}/health"):
             while not _answers(url):
                 self.raise_if_dead()
                 if time.monotonic() > deadline:
@@ -189,7 +199,14 @@ def run_demo(setting: DemoSetting, *, report: Report, welcome: Callable[[DemoSet
 
 
 def write_registry(setting: DemoSetting, target: Path, source: Path = REGISTRY) -> None:
-    """The repository's EHR registry with the demo's addresses in place of the default ones."""
+    """The repository's EHR registry with the demo's addresses; for another profile the one that it needs."""
+    if setting.profile != STANDARD_PROFILE:
+        from sandbox.registration import registration_toml
+        from sandbox.settings import SandboxSettings
+
+        settings = SandboxSettings(base_url=setting.ehr_url, app_url=setting.app_url, profile=setting.profile)
+        target.write_text(registration_toml(settings), encoding="utf-8")
+        return
     try:
         text = source.read_text(encoding="utf-8")
     except OSError as error:
@@ -240,6 +257,7 @@ def _ehr_environment(setting: DemoSetting) -> dict[str, str]:
     return {
         "SANDBOX_BASE_URL": setting.ehr_url,
         "SANDBOX_APP_URL": setting.app_url,
+        "SANDBOX_PROFILE": setting.profile,
         "SANDBOX_STATE_DIR": str(setting.state_dir.resolve() / "ehr"),
         "OMP_NUM_THREADS": "1",
     }

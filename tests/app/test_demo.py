@@ -8,6 +8,8 @@ from click.testing import CliRunner
 
 from app.cli import main
 from app.demo import REGISTRY, DemoProblem, DemoSetting, Server, write_registry
+from app.ehrs import load_ehrs
+from sandbox.profiles import PROFILE_IDS
 
 
 @pytest.fixture
@@ -42,6 +44,22 @@ def test_demo_registry_is_the_repositorys_with_the_demos_addresses(tmp_path: Pat
     assert 'iss = "http://127.0.0.1:9191/fhir"' in text
     assert ":9090" not in text
     assert len(text.splitlines()) == len(REGISTRY.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("profile", PROFILE_IDS)
+def test_every_profile_has_a_registry_the_app_accepts(profile: str, tmp_path: Path) -> None:
+    target = tmp_path / "ehrs.toml"
+    setting = DemoSetting(ehr_port=9191, app_port=8181, profile=profile)
+    write_registry(setting, target)
+    [ehr] = load_ehrs(target, development=True)
+    assert f"{ehr.launch.iss}/metadata" == setting.metadata_url
+    assert ehr.cds is not None
+
+
+def test_unknown_profile_is_refused_with_the_names_there_are() -> None:
+    result = CliRunner().invoke(main, ["demo", "--ehr-profile", "epci"])
+    assert result.exit_code == 2
+    assert "epic, epic-2023, oracle" in result.stderr
 
 
 def test_missing_registry_is_a_problem_with_a_cure(tmp_path: Path) -> None:
