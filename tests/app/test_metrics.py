@@ -72,6 +72,7 @@ def test_a_call_that_fails_is_counted_by_what_kept_it_from_an_answer(ehr) -> Non
 def test_the_requests_id_goes_along_to_the_ehr(ehr) -> None:
     with structlog.contextvars.bound_contextvars(request_id="request-42"):
         _session(ehr).get(f"{ehr.fhir_base}/metadata")
+    structlog.contextvars.clear_contextvars()
     _session(ehr).get(f"{ehr.fhir_base}/metadata")
     sent = [each.headers.get("X-Request-Id") for each in ehr.asked]
     assert sent == ["request-42", None]
