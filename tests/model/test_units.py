@@ -95,6 +95,15 @@ def test_a_refusal_never_quotes_the_value_nor_a_long_text() -> None:
     assert "too long" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("unit", "named"), [("mg/mol", True), ("foo", True), ("Zebedee", False), ("Ann Smith", False)]
+)
+def test_a_refusal_repeats_a_unit_only_if_it_looks_like_one(unit: str, named: bool) -> None:
+    with pytest.raises(UnitNotUnderstood) as refusal:
+        to_canonical(Analyte.CREATININE, 1.0, unit, ucum=False)
+    assert (unit in str(refusal.value)) is named
+
+
 def test_factors_of_one_dimension_agree_with_ucum() -> None:
     """Mass to moles needs a substance and degrees an offset; every other factor is UCUM's own."""
     from ucumvert import PintUcumRegistry
