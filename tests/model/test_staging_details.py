@@ -16,6 +16,7 @@ from model.nhs import NhsPatient, nhs_alert
 from model.policy import SitePolicy
 from model.rrt import DialysisCourse, current_course, has_undated_session, latest_course
 from model.snapshot import Comparator, Concept, Measurement, ProcedureDone, Sex
+from model.units import conversion_for
 from tests.builders.charts import NOW, chart, days, hours, result
 
 UMOL = 88.42
@@ -230,6 +231,15 @@ def test_only_a_dialysis_session_without_any_time_is_undated() -> None:
 def test_sessions_exactly_30_days_apart_are_one_course() -> None:
     found = [session(NOW - days(31), NOW - days(31)), session(NOW - days(1), NOW - days(1))]
     assert current_course(found, NOW) == DialysisCourse(NOW - days(31), NOW - days(1))
+
+
+# --- units ---------------------------------------------------------------------------------------------------
+
+
+def test_a_bare_1_is_a_unit_in_ucum_only() -> None:
+    """As free text "1" says nothing: a count, a fraction, or a unit left out."""
+    assert conversion_for(Analyte.INR, "1", ucum=True) is not None
+    assert [analyte for analyte in Analyte if conversion_for(analyte, "1", ucum=False)] == []
 
 
 # --- NHS -----------------------------------------------------------------------------------------------------
