@@ -8,13 +8,14 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.encryption import SealedBox, Undecipherable
-from app.tables import LaunchSessionRow, PendingLaunchRow, SigningKeyRow
+from app.tables import LaunchSessionRow, PendingLaunchRow, SigningKeyRow, WriteDraftRow
 
 # table, its key, and how its rows are bound (the context they are sealed with)
-_SEALED: Final[tuple[tuple[Any, InstrumentedAttribute[str], str], ...]] = (
+SEALED: Final[tuple[tuple[Any, InstrumentedAttribute[str], str], ...]] = (
     (SigningKeyRow, SigningKeyRow.kid, "signing_key"),
     (LaunchSessionRow, LaunchSessionRow.id, "launch_session"),
     (PendingLaunchRow, PendingLaunchRow.state_hash, "pending_launch"),
+    (WriteDraftRow, WriteDraftRow.id, "write_draft"),
 )
 
 
@@ -34,7 +35,7 @@ def reseal(engine: Engine, box: SealedBox) -> Resealed:
 
 
 def _results(engine: Engine, box: SealedBox) -> Iterator[str]:
-    for table, key, name in _SEALED:
+    for table, key, name in SEALED:
         with Session(engine) as db:
             rows = db.execute(select(key, table.sealed)).all()
         for identity, sealed in rows:

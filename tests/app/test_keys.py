@@ -15,9 +15,10 @@ from app.audit import AuditTrail
 from app.cli import main
 from app.database import open_engine
 from app.encryption import SealedBox, Undecipherable
-from app.resealing import Resealed, reseal
+from app.resealing import SEALED, Resealed, reseal
 from app.sessions import LaunchSessions, SessionMissing, cookie_name
 from app.signing_keys import StoredKeys
+from app.tables import Base
 from launch.context import LaunchContext, Tokens
 from launch.keys import ClientKeys, KeysUnreadable, StoredKey, successor
 from tests.builders.registrations import MASTER_KEY
@@ -91,6 +92,11 @@ def test_resealing_lets_the_old_master_key_go_while_sessions_and_keys_stay(datab
     assert len(StoredKeys(database, new, clock).load()) == 1
     with pytest.raises(Undecipherable):
         StoredKeys(database, old, clock).load()
+
+
+def test_no_table_with_sealed_values_is_left_out_of_resealing() -> None:
+    sealed = {name for name, table in Base.metadata.tables.items() if "sealed" in table.columns}
+    assert {context for _, _, context in SEALED} == sealed
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.wrappers import Request, Response
 
+from app.database import open_engine, upgrade
 from app.factory import create_app
 from app.services import AppServices, open_services
 from app.sessions import LaunchSession, SessionExpired, SessionMissing, cookie_name
@@ -19,6 +20,7 @@ from launch.context import LaunchContext, Tokens
 from launch.errors import EhrUnavailable, PatientChanged
 from launch.pending import BrowserTicket
 from patient_context.errors import UpstreamRefused
+from tests.builders.databases import ENGINES, fresh_database_url
 from tests.builders.fake_ehr import FakeEhr, json_response
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 
@@ -33,9 +35,10 @@ def services(ehr: FakeEhr, tmp_path: Path, clock) -> AppServices:
     return _worker(ehr, tmp_path, clock)
 
 
-def _worker(ehr: FakeEhr, state: Path, clock: Any) -> AppServices:
+def _worker(ehr: FakeEhr, state: Path, clock: Any, **settings: Any) -> AppServices:
     """One more process of the same installation."""
-    return open_services(settings_for(state), ehrs=local_ehrs(ehr_table(ehr.base_url)), clock=clock)
+    ehrs = local_ehrs(ehr_table(ehr.base_url))
+    return open_services(settings_for(state, **settings), ehrs=ehrs, clock=clock)
 
 
 def _start(services: AppServices, ehr: FakeEhr, *, refresh_token: str | None = "rt-1") -> Opened:  # noqa: S107
@@ -99,21 +102,29 @@ def test_a_403_or_a_launch_without_refresh_token_is_never_refreshed(services, eh
     assert _refreshes(ehr) == []
 
 
+@pytest.mark.parametrize("kind", ENGINES)
 def test_twenty_threads_of_two_workers_with_an_ended_token_make_one_refresh(
-    services, ehr, clock, tmp_path: Path
+    ehr, clock, tmp_path: Path, kind: str
 ) -> None:
-    session, ticket = _start(services, ehr)
-    workers = (services, _worker(ehr, tmp_path, clock))
-    together = threading.Barrier(20)
+    ehr.token_response = dict(RENEWED)
+    with fresh_database_url(kind, tmp_path) as url:
+        engine = open_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        workers = [_worker(ehr, tmp_path, clock, database_url=url) for _ in range(2)]
+        session, ticket = _start(workers[0], ehr)
+        together = threading.Barrier(20)
 
-    def work(number: int) -> str:
-        together.wait()
-        return workers[number % 2].token_life.use(session, _accepting("at-2"))
+        def work(number: int) -> str:
+            together.wait()
+            return workers[number % 2].token_life.use(session, _accepting("at-2"))
 
-    with ThreadPoolExecutor(20) as pool:
-        assert set(pool.map(work, range(20))) == {"at-2"}
-    assert _refreshes(ehr) == ["rt-1"]
-    assert _reopen(services, ticket).refresh_token == "rt-2"
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(work, range(20))) == {"at-2"}
+        assert _refreshes(ehr) == ["rt-1"]
+        assert _reopen(workers[1], ticket).refresh_token == "rt-2"
+        for worker in workers:
+            worker.engine.dispose()
 
 
 def test_an_unrotated_refresh_token_serves_again(services, ehr) -> None:
