@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sandbox.launches import LaunchContext
 
@@ -29,8 +30,23 @@ DRAFT_DRUGS: tuple[DraftDrug, ...] = (
 )
 
 
-def hook_context(hook: str, launch: LaunchContext, drug_code: str | None = None) -> dict[str, Any] | None:
-    """The context for `hook`, or None for a hook this EHR does not fire."""
+OrderShape = Literal["concept", "contained", "entry", "text"]
+ORDER_SHAPES: dict[OrderShape, str] = {
+    "concept": "Code in the order",
+    "contained": "Contained Medication",
+    "entry": "Medication as an entry of its own",
+    "text": "Name only, no code",
+}
+"""Where an order's drug may be found (CH-59)."""
+
+
+def hook_context(
+    hook: str,
+    launch: LaunchContext,
+    drugs: Sequence[DraftDrug] = DRAFT_DRUGS[:1],
+    shape: OrderShape = "concept",
+) -> dict[str, Any] | None:
+    """The context for `hook`, or None for a hook this EHR does not fire, or not for this patient."""
     context: dict[str, Any] = {
         "userId": f"Practitioner/{launch.practitioner_id}",
         "patientId": launch.patient_id or "",
@@ -41,34 +57,47 @@ def hook_context(hook: str, launch: LaunchContext, drug_code: str | None = None)
         return context
     if hook == "encounter-discharge":
         return context if launch.encounter_id else None
-    if hook in ("order-select", "order-sign"):
-        drug = next((drug for drug in DRAFT_DRUGS if drug.rxnorm == drug_code), DRAFT_DRUGS[0])
-        order = _draft_order(drug, launch)
-        context["draftOrders"] = {
-            "resourceType": "Bundle",
-            "type": "collection",
-            "entry": [{"resource": order}],
-        }
-        if hook == "order-select":
-            context["selections"] = [f"MedicationRequest/{order['id']}"]
-        return context
-    return None
+    if hook not in ("order-select", "order-sign"):
+        return None
+    entries = [entry for n, drug in enumerate(drugs, 1) for entry in _draft_entries(drug, n, launch, shape)]
+    context["draftOrders"] = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": resource} for resource in entries],
+    }
+    if hook == "order-select":
+        orders = (r for r in entries if r["resourceType"] == "MedicationRequest")
+        context["selections"] = [f"MedicationRequest/{order['id']}" for order in orders]
+    return context
 
 
-def _draft_order(drug: DraftDrug, launch: LaunchContext) -> dict[str, Any]:
+def _draft_entries(drug: DraftDrug, number: int, launch: LaunchContext, shape: OrderShape) -> list[dict[str, Any]]:
+    """The draft order, and the Medication it points to where that is an entry of its own."""
     order: dict[str, Any] = {
         "resourceType": "MedicationRequest",
-        "id": "draft-1",
+        "id": f"draft-{number}",
         "status": "draft",
         "intent": "order",
-        "medicationCodeableConcept": {
-            "coding": [{"system": RXNORM, "code": drug.rxnorm, "display": drug.name}],
-            "text": drug.name,
-        },
         "subject": {"reference": f"Patient/{launch.patient_id}"},
         "requester": {"reference": f"Practitioner/{launch.practitioner_id}"},
         "dosageInstruction": [{"text": drug.sig}],
     }
     if launch.encounter_id:
         order["encounter"] = {"reference": f"Encounter/{launch.encounter_id}"}
-    return order
+    concept: dict[str, Any] = {"text": drug.name}
+    if shape != "text":
+        concept["coding"] = [{"system": RXNORM, "code": drug.rxnorm, "display": drug.name}]
+    medication = {"resourceType": "Medication", "id": f"drug-{number}", "code": concept}
+    if shape == "contained":
+        pointer = {"reference": f"#{medication['id']}", "display": drug.name}
+        return [{**order, "contained": [medication], "medicationReference": pointer}]
+    if shape == "entry":
+        pointer = {"reference": f"Medication/{medication['id']}", "display": drug.name}
+        return [{**order, "medicationReference": pointer}, medication]
+    return [{**order, "medicationCodeableConcept": concept}]
+
+
+def find_drugs(codes: Iterable[str]) -> tuple[DraftDrug, ...]:
+    """The drugs of these RxNorm codes; the first of the list when none is known."""
+    wanted = set(codes)
+    return tuple(drug for drug in DRAFT_DRUGS if drug.rxnorm in wanted) or DRAFT_DRUGS[:1]

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from sandbox.cds_client import Answer, CdsClient, CdsService, Exchange
-from sandbox.cds_contexts import DRAFT_DRUGS, hook_context
+from sandbox.cds_contexts import DRAFT_DRUGS, find_drugs, hook_context
+from sandbox.cds_dialects import DIALECTS, CdsDialect, find_dialect
 from sandbox.pages import EhrPages
 from sandbox.security import refuse_foreign_forms
 
@@ -31,7 +32,8 @@ def cds_pages_blueprint(ehr: EhrPages, client: CdsClient) -> Blueprint:
         ehr.chart(patient_id)
         item = _feedback_item(ehr)
         done = client.apply(ehr.launch_context(patient_id), _accepted_resources())
-        text = " ".join([*done, _feedback_words(client.send_feedback(service_id, item))])
+        answer = client.send_feedback(service_id, item, chosen_dialect(ehr))
+        text = " ".join([*done, _feedback_words(answer)])
         return Response(render_template("cds_feedback.html", text=text, patient_id=patient_id))
 
     return pages
@@ -52,6 +54,7 @@ def _panel(ehr: EhrPages, client: CdsClient, patient_id: str) -> str:
         service=service,
         exchange=exchange,
         drugs=DRAFT_DRUGS,
+        dialect=ehr.services.settings.vendor.dialect,
         drug=request.args.get("drug", DRAFT_DRUGS[0].rxnorm),
     )
 
@@ -65,8 +68,16 @@ def _chosen(services: tuple[CdsService, ...]) -> CdsService | None:
 
 def _call(ehr: EhrPages, client: CdsClient, patient_id: str, service: CdsService) -> Exchange | None:
     launch = ehr.launch_context(patient_id)
-    context = hook_context(service.hook, launch, request.args.get("drug"))
+    drugs = find_drugs([request.args.get("drug", "")])
+    context = hook_context(ehr.services.settings.vendor.dialect.fires(service.hook), launch, drugs)
     return client.call(service, launch, context) if context else None
+
+
+def chosen_dialect(ehr: EhrPages) -> CdsDialect:
+    """The dialect named in the request, or the EHR's own."""
+    name = request.values.get("dialect", "")
+    known = {dialect.id for dialect in DIALECTS}
+    return find_dialect(name) if name in known else ehr.services.settings.vendor.dialect
 
 
 def _feedback_item(ehr: EhrPages) -> dict[str, Any]:

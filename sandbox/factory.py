@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sandbox.authorization import authorization_blueprint, discovery_blueprint
 from sandbox.authorization_assertions import ClientKeys, JwksFetch, fetch_jwks
 from sandbox.bearer import BearerGate
+from sandbox.bench import bench_blueprint
 from sandbox.capability import SecurityUrls
 from sandbox.cds_client import CdsClient
 from sandbox.cds_pages import cds_pages_blueprint
@@ -73,7 +74,8 @@ def create_sandbox(
     app.extensions["ehr"] = services
     store = PatientStore.load(settings.patients_path or BUNDLED_PATIENTS, clock(), settings.vendor)
     _register(app, services, store)
-    partners = tuple(dict.fromkeys((origin_of(settings.app_url), origin_of(settings.login_url))))
+    login = () if settings.login_url == settings.base_url else (origin_of(settings.login_url),)
+    partners = (origin_of(settings.app_url), *login)
 
     @app.after_request
     def secure(response: Response) -> Response:
@@ -106,7 +108,9 @@ def _register(app: Flask, services: EhrServices, store: PatientStore) -> None:
     client = CdsClient(
         services, LoopbackFhir(app, settings.base_url, settings.vendor.fhir_path), requests.Session()
     )
-    app.register_blueprint(cds_pages_blueprint(EhrPages(services, store), client))
+    ehr = EhrPages(services, store)
+    app.register_blueprint(cds_pages_blueprint(ehr, client))
+    app.register_blueprint(bench_blueprint(ehr, client))
 
 
 def create_sandbox_from_environment() -> Flask:

@@ -21,6 +21,7 @@ from sandbox.practitioners import PRACTITIONERS, Practitioner, find_practitioner
 from sandbox.security import refuse_foreign_forms
 from sandbox.services import EhrServices
 from sandbox.store import PatientStore
+from sandbox.vendor import BASIS_WORDS
 
 DEFAULT_PRACTITIONER = PRACTITIONERS[0]
 
@@ -77,6 +78,8 @@ class EhrPages:
             "now": self.services.clock(),
             "categories": CATEGORIES,
             "time_zone": self.services.settings.time_zone,
+            "vendor": self.services.settings.vendor,
+            "app_url": self.services.settings.app_url,
         }
 
 
@@ -124,7 +127,12 @@ def pages_blueprint(services: EhrServices, store: PatientStore) -> Blueprint:
     @pages.get("/settings")
     def settings() -> str:
         return render_template(
-            "settings.html", services=services, clients=services.clients.all(), behaviours=_behaviours(services)
+            "settings.html",
+            services=services,
+            clients=services.clients.all(),
+            behaviours=_behaviours(services),
+            departures=services.settings.vendor.departures(),
+            basis_words=BASIS_WORDS,
         )
 
     @pages.post("/settings")

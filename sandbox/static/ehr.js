@@ -63,7 +63,11 @@ function wirePanel(panel) {
     ask();
   });
   form.addEventListener("change", ask);
-  for (const feedback of panel.querySelectorAll("[data-feedback]")) {
+  wireFeedback(panel);
+}
+
+function wireFeedback(area) {
+  for (const feedback of area.querySelectorAll("[data-feedback]")) {
     feedback.addEventListener("submit", (event) => {
       event.preventDefault();
       sendFeedback(feedback);
@@ -87,3 +91,6 @@ async function sendFeedback(form) {
 
 const panel = document.querySelector("#cds-panel[data-cds]");
 if (panel) showPanel(panel, panel.dataset.cds);
+
+const bench = document.querySelector("#bench-result");
+if (bench) wireFeedback(bench);

@@ -166,7 +166,7 @@ def test_settings_name_the_apps_and_no_secret(app):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", f"/patients/{PATIENT}", f"/patients/{PATIENT}/app", "/settings", "/nowhere"]
+    "path", ["/", f"/patients/{PATIENT}", f"/patients/{PATIENT}/app", "/settings", "/bench", "/nowhere"]
 )
 def test_pages_allow_no_inline_script_and_frame_only_the_app(shared, path):
     response = shared.http.get(path)
