@@ -5,7 +5,7 @@ FROM python:3.11-slim-bookworm AS build
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=/opt/aki
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
-COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY pyproject.toml uv.lock README.md LICENSE NOTICE ./
 RUN uv sync --locked --no-default-groups --no-install-project
 COPY app app
 COPY launch launch
@@ -24,6 +24,7 @@ ENV PATH=/opt/aki/bin:$PATH \
 RUN useradd --system --uid 10001 --home-dir /var/lib/aki --create-home aki
 COPY --from=build /opt/aki /opt/aki
 COPY gunicorn.conf.py /etc/aki/gunicorn.conf.py
+COPY LICENSE NOTICE /usr/share/doc/aki-sentinel/
 USER 10001
 WORKDIR /var/lib/aki
 VOLUME /var/lib/aki
