@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from cds_hooks import wording
-from cds_hooks.card_detail import estimates, finding, latest_lines, missing, provenance
+from cds_hooks.card_detail import days_or_hours_ago, estimates, finding, latest_lines, missing, provenance
 from cds_hooks.cards import ORDER_OVERRIDE_REASONS, Card, CardContext, assemble, plain_creatinine
 from cds_hooks.decision import CardKind, Indicator, Show
 from cds_hooks.draft_orders import DraftOrder
@@ -48,7 +48,7 @@ def build_order_card(
         Show(CardKind(first.family), found.indicator),
         context,
         part=part,
-        summary=f"For review: {wording.plain_text(first.title)}{_numbers(kidneys, context)}",
+        summary=_summary(wording.plain_text(first.title), kidneys, context),
         detail=_detail(found, kidneys, outcome, context, unclear),
         suggestions=_suggestions(found, kidneys, context.request_for(part)),
         override_reasons=ORDER_OVERRIDE_REASONS,
@@ -85,17 +85,29 @@ def _unclear_line(facts: DrugFacts) -> str:
     return f"- {name}: carries no drug code that is known here"
 
 
-def _numbers(kidneys: KidneyFacts, context: CardContext) -> str:
-    """The numbers a summary ends with."""
+def _summary(title: str, kidneys: KidneyFacts, context: CardContext) -> str:
+    """The title with as many of the numbers behind it as fit whole: a number is never cut."""
+    summary = f"For review: {title}"
+    for part in _numbers(title, kidneys, context):
+        if len(summary) + len(part) > wording.SUMMARY_LIMIT:
+            break
+        summary += part
+    return summary
+
+
+def _numbers(title: str, kidneys: KidneyFacts, context: CardContext) -> Iterator[str]:
     latest = context.facts.latest_creatinine
     if latest is None or kidneys.on_dialysis:
-        return ""
-    words = f"; creatinine {plain_creatinine(latest)}"
+        return
+    old = context.now - latest.at > timedelta(hours=48)
+    when = f" {days_or_hours_ago(latest.at, context.now)}" if old else ""
+    yield f"; creatinine {plain_creatinine(latest)}{when}"
     if kidneys.in_aki and kidneys.baseline_mg_dl is not None:
-        return f"{words}, baseline {wording.number(kidneys.baseline_mg_dl)}"
-    if kidneys.egfr is not None:
-        return f"{words}, eGFR {kidneys.egfr:.0f}{'' if kidneys.steady else ' (not known steady)'}"
-    return words
+        yield f", baseline {wording.number(kidneys.baseline_mg_dl)} mg/dL"
+    elif kidneys.egfr is not None and "eGFR" not in title:
+        yield f", eGFR {kidneys.egfr:.0f}"
+    if kidneys.egfr is not None and not kidneys.steady and not kidneys.in_aki:
+        yield " (not known steady)"
 
 
 def _detail(
