@@ -57,7 +57,10 @@ class _Acting:
         page = page_of(viewed, session, ehr)
         whose = f"{page.banner.name}, born {page.banner.birth_line}"
         planned = plan(kind, viewed, session, self._writer(session).capabilities(), page.actions.handover)
-        draft = self._keep(session, kind, planned, whose) if isinstance(planned, WritePlan) else None
+        already = self._already(session, kind, planned)
+        draft = (
+            self._keep(session, kind, planned, whose) if isinstance(planned, WritePlan) and not already else None
+        )
         return render_template(
             "write/preview.html",
             banner=page.banner,
@@ -65,7 +68,7 @@ class _Acting:
             draft=draft,
             no_plan=planned if isinstance(planned, NoPlan) else None,
             preview=write_preview(draft.resource, ehr.reading.time_zone) if draft else None,
-            earlier=[self._when_and_where(each, ehr) for each in self.drafts.written_in(session.id, kind)],
+            already=self._when_and_where(already, ehr) if already else "",
             csrf_token=session.csrf_token,
             expires_at=session.expires_at.isoformat(),
             patient_url=url_for("pages.patient", launch_id=session.id),
@@ -112,6 +115,12 @@ class _Acting:
             abort(404)
         return self.services.token_life.fresh(session), ehr
 
+    def _already(self, session: LaunchSession, kind: str, planned: WritePlan | NoPlan) -> Draft | None:
+        """What this launch has written that says the same: there is no second click to be had for it."""
+        if isinstance(planned, NoPlan):
+            return None
+        return next((d for d in self.drafts.written_in(session.id, kind) if d.same_as == planned.same_as), None)
+
     def _writer(self, session: LaunchSession) -> ChartWriter:
         return ChartWriter(fhir_access(session), self.services.http_session_for(session.ehr_id))
 
@@ -123,6 +132,7 @@ class _Acting:
             why_this_form=planned.why_this_form,
             resource=planned.resource,
             identifiable=planned.identifiable,
+            same_as=planned.same_as,
         )
 
     def _send(self, session: LaunchSession, draft: Draft) -> None:

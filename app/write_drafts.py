@@ -40,6 +40,7 @@ class Draft:
     why_this_form: str
     resource: dict[str, Any] = field(repr=False)
     identifiable: bool = False
+    same_as: str = ""
     state: State = "draft"
     reference: str | None = None
     verified: bool | None = None
@@ -71,9 +72,10 @@ class WriteDrafts:
         why_this_form: str,
         resource: dict[str, Any],
         identifiable: bool,
+        same_as: str,
     ) -> Draft:
         """Store a new draft, and clear away old ones. `whose` names the patient on the page of the result."""
-        draft = Draft(secrets.token_urlsafe(24), kind, whose, why_this_form, resource, identifiable)
+        draft = Draft(secrets.token_urlsafe(24), kind, whose, why_this_form, resource, identifiable, same_as)
         now = self._clock()
         with Session(self._engine) as db, db.begin():
             db.execute(delete(WriteDraftRow).where(WriteDraftRow.expires_at <= now))

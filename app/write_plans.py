@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from app.presentation.actions import ASSESSMENT_FORMS, ORDER_FORM
 from app.presentation.care import repeat_due_at
+from app.presentation.creatinine import known_creatinines
 from app.sessions import LaunchSession
 from app.viewing import ViewedChart
 from model.assessment import Assessment, Outcome
@@ -20,11 +21,15 @@ KINDS: Final = (ASSESSMENT, REPEAT_CREATININE)
 
 @dataclass(frozen=True, slots=True)
 class WritePlan:
-    """A resource ready to be shown, and why it has this form."""
+    """A resource ready to be shown, and why it has this form.
+
+    `same_as` is equal for two plans that would tell the chart the same, whatever the minute they were made.
+    """
 
     resource: dict[str, Any]
     why_this_form: str
     identifiable: bool
+    same_as: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ def plan(
     if not permitted:
         return NoPlan(_nowhere(offered))
     chosen = permitted[0]
-    return WritePlan(forms[chosen](), _why(chosen), chosen in capabilities.identifiable)
+    same_as = _sameness(kind, chosen, viewed)
+    return WritePlan(forms[chosen](), _why(chosen), chosen in capabilities.identifiable, same_as)
 
 
 def _forms(
@@ -80,7 +86,20 @@ def _order_plan(viewed: ViewedChart, session: LaunchSession, capabilities: Capab
         identifier=identifier_of(outcome, part=REPEAT_CREATININE),
     )
     why = "A draft: it becomes an order only when somebody signs it in the EHR."
-    return WritePlan(resource, why, ORDER_FORM in capabilities.identifiable)
+    same_as = _sameness(REPEAT_CREATININE, ORDER_FORM, viewed)
+    return WritePlan(resource, why, ORDER_FORM in capabilities.identifiable, same_as)
+
+
+def _sameness(kind: str, form: str, viewed: ViewedChart) -> str:
+    """Same act, same form, same last creatinine, same stage and same whole percent: the same thing to say."""
+    outcome = viewed.outcome
+    known = known_creatinines(viewed.snapshot, outcome.assessed_at)
+    told = [kind, form, known[-1].source if known else "none"]
+    if kind == ASSESSMENT and isinstance(outcome, Assessment):
+        prediction = shown_prediction(outcome)
+        told.append(str(outcome.kdigo.stage if outcome.kdigo else None))
+        told.append(f"{prediction.probability:.2f}" if prediction else "no number")
+    return "|".join(told)
 
 
 def _order_reason(outcome: Outcome) -> str:

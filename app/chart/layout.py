@@ -1,6 +1,6 @@
 """From a creatinine course to plain shapes with pixel positions. No markup here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -193,10 +193,17 @@ def _value_labels(
     return [_value_label(points[n], dots[n], dots, plot) for n in chosen]
 
 
+def _on_lines(dots: Sequence[Dot]) -> Iterator[tuple[float, float]]:
+    """Places on the lines between neighbours, a few to each, so that a label keeps off them too."""
+    for a, b in pairwise(dots):
+        for part in range(1, 8):
+            yield a.x + (b.x - a.x) * part / 8, a.y + (b.y - a.y) * part / 8
+
+
 def _value_label(
     point: CoursePoint, dot: Dot, dots: Sequence[Dot], plot: tuple[float, float, float, float]
 ) -> Label:
-    """Above or below its dot, inside the plot, where it covers the fewest other dots."""
+    """above or below its dot, inside the plot, where it covers least of the course."""
     left, top, right, bottom = plot
     sign = {"below": "<", "above": ">"}.get(point.shape, "")
     anchor = "end" if dot.x > right - 30 else "start" if dot.x < left + 30 else "middle"
@@ -204,8 +211,9 @@ def _value_label(
     first = x - {"end": _LABEL_WIDTH, "start": 0, "middle": _LABEL_WIDTH / 2}[anchor]
 
     def covered(height: float) -> int:
-        near = (d for d in dots if first - 6 <= d.x <= first + _LABEL_WIDTH + 6)
-        return sum(abs(d.y - height) < _LABEL_HEIGHT for d in near)
+        near = [(d.x, d.y) for d in dots] + list(_on_lines(dots))
+        inside = (y for x, y in near if first - 6 <= x <= first + _LABEL_WIDTH + 6)
+        return sum(abs(y - height) < _LABEL_HEIGHT for y in inside)
 
     inside = [h for h in (dot.y - 13, dot.y + 17, dot.y - 26, dot.y + 30) if top + 8 <= h <= bottom - 8]
     return Label(

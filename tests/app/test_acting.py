@@ -176,14 +176,23 @@ def test_second_click_and_reload_write_no_second_copy(chart: WritableEhr, visit:
     assert len(chart.stored) == 1
 
 
-def test_what_stands_in_the_chart_already_is_found_and_not_written_twice(
+def test_what_this_launch_has_written_is_not_offered_again_until_it_says_something_else(
     chart: WritableEhr, visit: Callable[..., Visit]
 ) -> None:
     launch = visit()
     launch.click(launch.preview())
-    preview = launch.preview()
-    assert "Written in this session before" in preview.text
-    assert "no second copy was made" in launch.click(preview).text
+    again = launch.preview().text
+    assert "Written already" in again
+    assert "RiskAssessment/new-1" in again
+    assert 'name="draft"' not in again
+
+
+def test_what_another_launch_has_written_is_found_by_its_identifier_and_not_written_twice(
+    chart: WritableEhr, visit: Callable[..., Visit]
+) -> None:
+    for launch in (visit(), visit()):
+        result = launch.click(launch.preview())
+    assert "no second copy was made" in result.text
     assert len(chart.stored) == 1
 
 

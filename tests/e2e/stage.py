@@ -1,12 +1,13 @@
 """Both servers of the demo on free ports, and Debian's chromium to look at them with."""
 
+import re
 import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
 
 from app.demo import Demo, DemoSetting
 
@@ -51,3 +52,50 @@ def running_chromium(path: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class Complaints(list[str]):
+    """What the browser complained of: console errors, CSP violations, failed requests, error answers."""
+
+    def listen(self, page: Page) -> None:
+        page.on("console", lambda message: self.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.append(str(error)))
+        page.on("requestfailed", lambda request: self.append(f"failed: {request.method} {request.failure}"))
+        page.on("response", lambda answer: self.append(f"{answer.status}") if answer.status >= 400 else None)
+
+
+def open_first(page: Page, demo: DemoSetting, situation: str) -> str:
+    """Open the EHR's list, keep one situation, launch its first patient in the frame; the patient's name."""
+    page.goto(f"{demo.ehr_url}/?category={situation}")
+    row = page.locator("#patients tbody tr").first
+    name = row.locator("th a").inner_text()
+    row.get_by_role("link", name=re.compile("Launch")).click()
+    return name
+
+
+def framed(page: Page) -> FrameLocator:
+    """The app inside the EHR's page."""
+    return page.frame_locator("#app-frame")
+
+
+def open_alone(page: Page, demo: DemoSetting, situation: str) -> str:
+    """Launch the first patient of a situation and show the app's page by itself; its address."""
+    open_first(page, demo, situation)
+    framed(page).locator("h1").wait_for()
+    address = next(frame.url for frame in page.frames if frame.url.startswith(demo.app_url))
+    page.goto(address)
+    return address
+
+
+def set_faults(page: Page, demo: DemoSetting, **faults: str) -> None:
+    """Turn these faults of the embedded EHR on, and all others off, at its own settings page."""
+    page.goto(f"{demo.ehr_url}/settings")
+    form = page.locator("form").filter(has=page.locator("[name^='fault-']"))
+    for select in form.locator("select[name^='fault-']").all():
+        name = (select.get_attribute("name") or "").removeprefix("fault-")
+        select.select_option(faults.get(name, ""))
+    for box in form.locator("input[type=checkbox][name^='fault-']").all():
+        name = (box.get_attribute("name") or "").removeprefix("fault-")
+        box.set_checked(name in faults)
+    form.get_by_role("button").first.click()
+    page.wait_for_load_state()
