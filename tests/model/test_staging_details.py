@@ -193,6 +193,15 @@ def test_a_better_stage_within_an_oliguria_keeps_its_start_and_its_peak() -> Non
     assert stages[13].since == stages[12].since
 
 
+@pytest.mark.parametrize(("straddling", "stage"), [(380.0, 0), (378.0, 1)])
+def test_half_of_a_volume_straddling_the_start_of_6_h_counts(straddling: float, stage: int) -> None:
+    """190 mL and five times 10 mL are exactly 0.5 mL/kg/h of 80 kg."""
+    charted = [(9, 0.0), (7, 200.0), (5, straddling), (4, 10.0), (3, 10.0), (2, 10.0), (1, 10.0), (0, 10.0)]
+    urine = [result(mL, hours(h), analyte=Analyte.URINE_OUTPUT, source=f"Observation/u{h}") for h, mL in charted]
+    weight = [result(80.0, days(1), analyte=Analyte.WEIGHT)]
+    assert stage_urine(urine, weight, NOW, max_interval_hours=2.0)[-1].stage == stage
+
+
 def test_twelve_hours_at_exactly_half_a_millilitre_are_no_stage() -> None:
     assert urine_of([40.0] * 13)[-1].stage == 0
     assert urine_of([60.0] * 7 + [39.0] * 6)[-1].stage == 1
@@ -296,6 +305,12 @@ def test_a_lone_value_is_flagged_by_the_limit_for_age_and_sex(
 ) -> None:
     note = NO_PREVIOUS + (" AKI or chronic kidney disease? Consider a repeat." if word == "H" else "")
     assert warned((days(0), umol), years=years, sex=sex) == NhsAlert(word, None, umol, note=note)
+
+
+def test_each_sex_has_its_own_limit_whichever_is_higher() -> None:
+    policy = SitePolicy(nhs_paediatric_upper_limits_umol_l=((18.0, 95.0, 90.0),))
+    words = [warned((days(0), 93), years=15, sex=sex, policy=policy).alert for sex in (Sex.FEMALE, Sex.MALE, None)]
+    assert words == ["none", "H", "none"]
 
 
 def test_what_a_lone_value_cannot_say_is_told() -> None:
