@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app.audit import AuditFailed
@@ -185,6 +186,14 @@ _SESSION: Final[Mapping[type[Exception], PublicError]] = {
         "What was shown for writing belongs to another launch, or is older than twelve hours. Nothing was sent.",
         "Open the patient's page and choose again what to write.",
         "not-found",
+    ),
+    SQLAlchemyError: PublicError(
+        503,
+        "database-unavailable",
+        "This app cannot work just now",
+        "Its own database does not answer. Nothing of the patient was lost or changed.",
+        TRY_AGAIN,
+        "transient",
     ),
     Undecipherable: PublicError(
         500,

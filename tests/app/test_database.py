@@ -177,3 +177,21 @@ def test_a_locked_sqlite_file_fails_the_audit_instead_of_hanging(tmp_path: Path,
             AuditTrail(engine, clock).record(AuditEvent("chart-viewed", "Assessment", "local"))
         holder.close()
         AuditTrail(engine, clock).record(AuditEvent("chart-viewed", "Assessment", "local"))
+
+
+def test_a_page_says_that_the_database_is_away_and_an_exception_quotes_no_row(tmp_path: Path, clock) -> None:
+    from app.factory import create_app
+    from app.services import open_services
+    from tests.builders.registrations import ehr_table, local_ehrs, settings_for
+
+    services = open_services(settings_for(tmp_path), ehrs=local_ehrs(ehr_table("http://127.0.0.1:9")), clock=clock)
+    client = create_app(services=services).test_client()
+    with services.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE launch_session")
+    answer = client.get("/p/0123456789ab/", headers={"Accept": "application/json"})
+    assert answer.status_code == 503
+    assert answer.json["issue"][0]["details"]["coding"][0]["code"] == "database-unavailable"
+    with pytest.raises(OperationalError) as caught, services.engine.begin() as connection:
+        connection.execute(text("INSERT INTO launch_session VALUES (:a)"), {"a": "canary"})
+    assert "canary" not in str(caught.value)
+    services.engine.dispose()
