@@ -58,7 +58,8 @@ def build_order_card(
 def build_unrecognised_card(unclear: Sequence[DrugFacts], outcome: Outcome, context: CardContext) -> Card:
     """One card for all orders of a call that could not be recognised, so that silence is not read as consent."""
     one = len(unclear) == 1
-    who = wording.plain_text(unclear[0].name, 60) if one else f"{len(unclear)} drug orders"
+    name = unclear[0].name.replace("<", "").replace(">", "")  # plain text, but nobody knows every EHR
+    who = wording.plain_text(name, 60) if one else f"{len(unclear)} drug orders"
     lines = ["**Not checked against the kidneys**", "", *(_unclear_line(facts) for facts in unclear)]
     parts = [
         lines,

@@ -44,6 +44,8 @@ from cds_hooks.services import (
     CdsEvent,
     Service,
 )
+from model.caution_table import caution_table
+from model.drug_table import drug_table
 from patient_context.errors import JsonRefused
 from patient_context.queries import prefetch_templates
 from patient_context.strict_json import loads
@@ -58,6 +60,7 @@ _log = logging.getLogger(__name__)
 
 def cds_blueprint(deps: CdsDependencies) -> Blueprint:
     """The CDS Hooks endpoints. Exempt it from CSRF protection: its callers carry a JWT, no cookie."""
+    drug_table(), caution_table()  # read now, not during the first call (CH-24)
     blueprint = Blueprint("cds_hooks", __name__)
     endpoint = ServiceEndpoint(deps)
     discovery = discovery_document(SERVICES.values(), prefetch_templates(deps.prefetch_variant))

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from model.drug_table import RXNORM
 from tests.builders.cds import PATIENT, PUBLIC_URL, creatinine, full_prefetch, searchset, token
 from tests.builders.drugs import code_of
 from tests.cds_hooks.conftest import Bench
+from tests.cds_hooks.test_routes import JSON, empty_elements, paths, replaced
 
 DIALECTS = Path(__file__).parents[1] / "contract" / "cds" / "dialects"
 Case = dict[str, Any]
@@ -93,6 +96,22 @@ def test_a_dialect_is_understood(case: Case, bench: Callable[..., Bench]) -> Non
     if "offers" in expected:
         assert offers(cards[0]) == expected["offers"], case["because"]
     assert built.events[-1].reason == expected.get("reason")
+
+
+ALL = [case.values[0] for case in cases()]
+PLACES = [(case, path) for case in ALL for path in paths(case["request"])]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@given(st.sampled_from(PLACES), JSON)
+def test_a_wrong_type_anywhere_in_any_dialect_is_answered_never_a_500(
+    bench: Callable[..., Bench], place: tuple[Case, tuple[Any, ...]], value: Any
+) -> None:
+    case, path = place
+    request = replaced(case["request"], path, value)
+    answer = answer_to({**case, "request": request if isinstance(request, dict) else {}}, bench())
+    assert answer.status_code in {200, 400, 403, 412, 422}
+    assert empty_elements(answer.get_json()) == []
 
 
 def test_forty_cases_and_more_are_recorded() -> None:
