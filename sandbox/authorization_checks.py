@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from sandbox.scopes import ScopeSet
@@ -37,7 +37,14 @@ class SmartChecks:
             raise InvalidRequestError("PKCE with 'code_challenge_method=S256' is required.")
         if not _S256_CHALLENGE.fullmatch(data["code_challenge"]):
             raise InvalidRequestError("'code_challenge' is no base64url SHA-256.")
+        self._check_breadth(data.get("scope"))
         self._check_launch(grant.request, data)
+
+    def _check_breadth(self, scope: str | None) -> None:
+        """Some vendors refuse a wildcard that others trim (VN-22)."""
+        vendor = self._services.settings.vendor
+        if vendor.refuses_wildcard_scopes and any(s.resource_type == "*" for s in ScopeSet.parse(scope).resources):
+            raise InvalidScopeError()
 
     def _check_launch(self, request: Any, data: Any) -> None:
         asked = "launch" in ScopeSet.parse(data.get("scope"))

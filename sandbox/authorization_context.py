@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidScopeError
-
 from sandbox.launches import LaunchContext
 from sandbox.scopes import ScopeSet, in_syntax
 from sandbox.services import EhrServices
@@ -15,12 +13,7 @@ from sandbox.vendor import VendorProfile
 
 
 def granted_scope(scope: str, context: LaunchContext, client: Any, vendor: VendorProfile) -> str:
-    """What a user can grant: no system level, and nothing bound to a patient where none was chosen.
-
-    Raises InvalidScopeError where a vendor refuses what others trim (VN-22).
-    """
-    if vendor.refuses_wildcard_scopes and any(s.resource_type == "*" for s in ScopeSet.parse(scope).resources):
-        raise InvalidScopeError()
+    """What a user can grant: no system level, and nothing bound to a patient where none was chosen."""
     scopes = ScopeSet.parse(scope).without_levels("system")
     if context.patient_id is None:
         scopes = scopes.without_levels("patient")

@@ -48,7 +48,7 @@ def _referring(value: Any, ids: IdShape) -> Any:
 def _observation(resource: Resource, profile: VendorProfile) -> Resource:
     changed = dict(resource)
     if profile.local_codes and isinstance(resource.get("code"), dict):
-        changed["code"] = _with_local_code(resource["code"], profile.local_codes)
+        changed["code"] = _with_local_code(resource["code"], profile.local_codes, profile.unmapped_codes)
     if profile.unit_is_text:
         changed = _with_text_unit(changed)
         if "component" in changed:
@@ -56,12 +56,14 @@ def _observation(resource: Resource, profile: VendorProfile) -> Resource:
     return changed
 
 
-def _with_local_code(concept: Resource, system: str) -> Resource:
+def _with_local_code(concept: Resource, system: str, unmapped: tuple[str, ...]) -> Resource:
     coding = concept.get("coding", [])
     loinc = next((c["code"] for c in coding if c.get("system") == LOINC), None)
     if loinc is None:
         return concept
     local = {"system": system, "code": local_code(loinc), "display": str(concept.get("text", "")).upper()}
+    if loinc in unmapped:
+        coding = [c for c in coding if c.get("system") != LOINC]
     return {**concept, "coding": [local, *coding]}
 
 

@@ -136,8 +136,9 @@ class _Server:
         _allow("GET", "HEAD")
         return self._search(self._enter(type_), type_, [(link.parameter, token)])
 
-    def unknown(self, rest: str = "") -> Response:  # noqa: ARG002  # the path, which Flask passes
-        self.authorize(request.headers.get("Authorization"))
+    def unknown(self, rest: str = "") -> Response:
+        if not rest.startswith(".well-known/"):  # public, also where there is nothing
+            self.authorize(request.headers.get("Authorization"))
         raise RequestRefused(404, "not-found", "This FHIR server has nothing at this address.")
 
     def _enter(self, type_: str) -> Access:

@@ -42,7 +42,7 @@ EPIC = VendorProfile(
     cds_dialect="epic",
     cds_issuer="{fhir_base}/",
     facts={
-        "fhir_path": Fact("SL-8, SL-44", "documented"),
+        "fhir_path": Fact("SL-8 (the path is from memory)", "memory"),
         "issuer_path": Fact("SL-42", "documented"),
         "xml_without_accept": Fact("SL-9", "documented"),
         "launch_is_long": Fact("VN-10, SL-5", "documented"),
@@ -50,8 +50,8 @@ EPIC = VendorProfile(
         "token_type": Fact("SL-35", "documented"),
         "token_extras": Fact("SL-39", "documented"),
         "fhir_user": Fact("SL-44", "documented"),
-        "ids": Fact("VN-16", "documented"),
-        "next_link": Fact("VN-20 (the form is our own)", "assumed"),
+        "ids": Fact("VN-16 (the form is from memory)", "memory"),
+        "next_link": Fact("FH-3 (the form is our own)", "assumed"),
         "ignored_parameters": Fact("VN-11", "live"),
         "observation_needs_what": Fact("VN-11, CH-10", "secondary"),
         "outcome_entries": Fact("VN-13, CH-18", "documented"),
@@ -81,6 +81,15 @@ EPIC_2023 = replace(
     },
 )
 
+EPIC_UNMAPPED = replace(
+    EPIC,
+    id="epic-unmapped",
+    name="Epic without LOINC for creatinine",
+    summary="As Epic, at a site that has mapped everything to LOINC but creatinine.",
+    unmapped_codes=("2160-0", "38483-4"),
+    facts={**EPIC.facts, "unmapped_codes": Fact("VN-15", "memory")},
+)
+
 ORACLE = VendorProfile(
     "oracle",
     "Oracle Health (Millennium)",
@@ -107,12 +116,12 @@ ORACLE = VendorProfile(
     cds_issuer="https://cds-hooks.cerner.com",
     facts={
         "fhir_path": Fact("VN-18", "live"),
-        "login_host": Fact("VN-18, SL-42", "live"),
+        "login_host": Fact("SL-42, VN-24", "live"),
         "issuer_path": Fact("SL-42", "live"),
         "access_token_seconds": Fact("VN-23, SL-36", "documented"),
         "refuses_wildcard_scopes": Fact("VN-22", "secondary"),
         "token_extras": Fact("SL-39, SL-68", "documented"),
-        "ids": Fact("VN-18", "live"),
+        "ids": Fact("VN-18 (the form is from memory)", "memory"),
         "next_link": Fact("VN-20", "secondary"),
         "repeats_across_pages": Fact("VN-20", "secondary"),
         "order": Fact("VN-20", "documented"),
@@ -140,7 +149,7 @@ ATHENA = VendorProfile(
         "fhir_path": Fact("VN-27", "live"),
         "login_host": Fact("VN-27", "live"),
         "issuer_path": Fact("VN-27, SL-42", "live"),
-        "ids": Fact("VN-27", "live"),
+        "ids": Fact("VN-27 (the form is from memory)", "memory"),
         "fhir_user": Fact("SL-44 (the vendor's form was not read)", "assumed"),
         "absent_types": Fact("VN-27", "live"),
         "creatable": Fact("VN-27", "live"),
@@ -240,8 +249,8 @@ SMART_LAUNCHER = VendorProfile(
     fhir_user="relative",
     sends_encounter=False,
     facts={
-        "fhir_path": Fact("SL-87", "documented"),
-        "ids": Fact("SL-87", "documented"),
+        "fhir_path": Fact("SL-87 (the path is from memory)", "memory"),
+        "ids": Fact("SL-87 (the form is from memory)", "memory"),
         "fhir_user": Fact("SL-44", "assumed"),
         "sends_encounter": Fact("SL-87", "documented"),
     },
@@ -273,6 +282,7 @@ PROFILES: tuple[VendorProfile, ...] = (
     STANDARD,
     EPIC,
     EPIC_2023,
+    EPIC_UNMAPPED,
     ORACLE,
     ATHENA,
     MEDITECH,

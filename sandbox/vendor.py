@@ -96,6 +96,8 @@ class VendorProfile:
     """Types that can be created; None: all the embedded EHR knows how to."""
     local_codes: str | None = None
     """Code system of local laboratory codes that come before the LOINC code."""
+    unmapped_codes: tuple[str, ...] = ()
+    """LOINC codes the site has never mapped its own to: only the local code is sent."""
     unit_is_text: bool = False
     """Units have no UCUM system or code."""
     drugs_by_reference: bool = False
