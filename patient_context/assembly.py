@@ -1,11 +1,12 @@
 """Entries -> chart -> snapshot: each resource checked for whose it is, read by its type, never sinking another."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
-from model.snapshot import Incomplete, PatientSnapshot
+from model.analytes import Analyte
+from model.snapshot import Incomplete, Measurement, PatientSnapshot
 from patient_context.bundles import Entry
 from patient_context.chart import Chart
 from patient_context.demographics import add_patient
@@ -129,7 +130,7 @@ def snapshot_of(chart: Chart, *, patient_id: str, incomplete: Iterable[Incomplet
         medications=tuple(sorted(chart.medications, key=_by_source)),
         stays=tuple(sorted(chart.stays, key=_by_source)),
         rejected=tuple(sorted(chart.rejected, key=lambda r: (r.resource, r.code, r.reason))),
-        incomplete=(*incomplete, *_assumptions(chart)),
+        incomplete=(*incomplete, *_assumptions(chart, series)),
         name=known.name,
         record_number=known.record_number,
         deceased=known.deceased,
@@ -140,8 +141,12 @@ def _by_source(item: Any) -> tuple[str, str]:
     return (item.source, repr(item))
 
 
-def _assumptions(chart: Chart) -> list[Incomplete]:
+def _assumptions(chart: Chart, series: Mapping[Analyte, tuple[Measurement, ...]]) -> list[Incomplete]:
     if not chart.zones_assumed:
         return []
-    sentence = f"{chart.zones_assumed} results give no UTC offset and were read as {chart.reading.time_zone}."
+    used = {measurement.source for found in series.values() for measurement in found}
+    count = sum(source in used for source in chart.zones_assumed)
+    if not count:
+        return []
+    sentence = f"{count} results give no UTC offset and were read as {chart.reading.time_zone}."
     return [Incomplete("times", "offset-assumed", sentence)]

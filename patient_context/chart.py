@@ -39,7 +39,7 @@ class Chart:
     stays: list[Stay] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
-    zones_assumed: int = 0
+    zones_assumed: list[str] = field(default_factory=list)  # sources whose time gave no offset
     lexicon: Lexicon = field(init=False)
     latest_at: datetime = field(init=False)
     _times: dict[str, FhirTime] = field(default_factory=dict, repr=False)

@@ -51,7 +51,8 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
         except Refused as refusal:
             chart.reject(source, refusal)
             continue
-        chart.zones_assumed += assumed
+        if assumed:
+            chart.zones_assumed.append(source)
         analyte = known.test.analyte
         chart.measurements[analyte].append(
             measured(
