@@ -16,6 +16,7 @@ from app.encryption import SealedBox, Undecipherable, sealed_box
 from app.observed import ObservedSession
 from app.outbound import Limits
 from app.pending import StoredPendingLaunches
+from app.renewals import Renewals
 from app.replay import UsedJwtIds
 from app.sessions import Clock, LaunchSessions
 from app.settings import PREFIX, Settings
@@ -139,7 +140,7 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         client_keys=client_keys,
         outbound=outbound,
         launch_client=launch_client,
-        token_life=TokenLife(sessions, launch_client, clock, lease=lease),
+        token_life=TokenLife(sessions, Renewals(engine, box, clock), launch_client, clock, lease=lease),
         model=_model(),
         clock=clock,
     )

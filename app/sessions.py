@@ -8,12 +8,12 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 
 from app.encryption import SealedBox, Undecipherable
@@ -83,15 +83,6 @@ class LaunchSession:
         return Tokens(self.access_token, self.token_expires_at, self.scopes, self.refresh_token)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An attempt to renew a session's token: won by us, busy with somebody else, or renewed already."""
-
-    session: LaunchSession
-    version: int
-    outcome: Literal["won", "busy", "renewed"]
-
-
 def cookie_name(launch_id: str) -> str:
     """The name of a launch's cookie. `__Host-`: this host only, Secure, whole site."""
     return f"{COOKIE_PREFIX}{launch_id}"
@@ -121,7 +112,7 @@ class LaunchSessions:
             id=launch_id,
             browser_hash=digest_of(secret),
             ehr_id=session.ehr_id,
-            sealed=self._box.seal(msgspec.json.encode(session), context=f"launch_session/{launch_id}"),
+            sealed=sealed_session(self._box, session),
             started_at=now,
             seen_at=now,
             expires_at=expires_at,
@@ -145,66 +136,7 @@ class LaunchSessions:
             sealed = row.sealed
         if expired:
             raise SessionExpired
-        return self._unseal(sealed, launch_id)
-
-    def claim_renewal(self, session: LaunchSession, *, lease: timedelta) -> "Claim":
-        """Try to become the one who renews this session's token, of all threads and workers.
-
-        Raises SessionMissing, SessionExpired. A claim nobody finishes runs out with its lease.
-        """
-        now = self._clock()
-        with Session(self._engine) as db, db.begin():
-            row = db.get(LaunchSessionRow, session.id)
-            if row is None:
-                raise SessionMissing
-            if row.expires_at <= now:
-                raise SessionExpired
-            current = self._unseal(row.sealed, session.id)
-            version = row.version
-            if current.access_token != session.access_token:
-                return Claim(current, version, outcome="renewed")
-            free = LaunchSessionRow.renewing_until.is_(None) | (LaunchSessionRow.renewing_until <= now)
-            mine = (LaunchSessionRow.id == session.id) & (LaunchSessionRow.version == version) & free
-            # RETURNING, not a count: the database says which of several claims it let through.
-            won = db.scalar(
-                update(LaunchSessionRow)
-                .where(mine)
-                .values(renewing_until=now + lease)
-                .returning(LaunchSessionRow.id)
-                .execution_options(synchronize_session=False)
-            )
-        return Claim(current, version, outcome="busy" if won is None else "won")
-
-    def finish_renewal(self, claim: "Claim", tokens: Tokens) -> LaunchSession:
-        """Store the new tokens; the session stays what it is otherwise. Raises SessionMissing."""
-        renewed = replace(
-            claim.session,
-            access_token=tokens.access_token,
-            token_expires_at=tokens.expires_at,
-            scopes=tokens.scopes,
-            refresh_token=tokens.refresh_token,
-        )
-        sealed = self._box.seal(msgspec.json.encode(renewed), context=f"launch_session/{renewed.id}")
-        changes = {"sealed": sealed, "version": claim.version + 1, "renewing_until": None}
-        if not self._change(claim, changes):
-            raise SessionMissing  # ended, or taken over after the lease, in the meantime
-        return renewed
-
-    def give_up_renewal(self, claim: "Claim") -> None:
-        """Let others try: the EHR could not be reached, the refresh token may still be good."""
-        self._change(claim, {"renewing_until": None})
-
-    def _change(self, claim: "Claim", changes: Mapping[str, object]) -> bool:
-        mine = (LaunchSessionRow.id == claim.session.id) & (LaunchSessionRow.version == claim.version)
-        with Session(self._engine) as db, db.begin():
-            changed = db.scalar(
-                update(LaunchSessionRow)
-                .where(mine)
-                .values(changes)
-                .returning(LaunchSessionRow.id)
-                .execution_options(synchronize_session=False)
-            )
-        return changed is not None
+        return unsealed_session(self._box, sealed, launch_id)
 
     def end(self, launch_id: str) -> None:
         """Destroy a session. Ending one that is gone is no error."""
@@ -222,12 +154,19 @@ class LaunchSessions:
         now = self._clock()
         return row.expires_at <= now or row.seen_at <= now - self._idle
 
-    def _unseal(self, sealed: bytes, launch_id: str) -> LaunchSession:
-        try:
-            plain = self._box.open(sealed, context=f"launch_session/{launch_id}")
-            return msgspec.json.decode(plain, type=LaunchSession)
-        except (Undecipherable, msgspec.DecodeError):
-            raise SessionMissing from None
+
+def unsealed_session(box: SealedBox, sealed: bytes, launch_id: str) -> LaunchSession:
+    """A stored session. Raises SessionMissing for a value that does not belong to this launch."""
+    try:
+        plain = box.open(sealed, context=f"launch_session/{launch_id}")
+        return msgspec.json.decode(plain, type=LaunchSession)
+    except (Undecipherable, msgspec.DecodeError):
+        raise SessionMissing from None
+
+
+def sealed_session(box: SealedBox, session: LaunchSession) -> bytes:
+    """A session as it is stored: bound to its own row."""
+    return box.seal(msgspec.json.encode(session), context=f"launch_session/{session.id}")
 
 
 def new_launch_id() -> str:

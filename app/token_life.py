@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from app.sessions import Claim, Clock, LaunchSession, LaunchSessions, SessionExpired
+from app.renewals import Claim, Renewals
+from app.sessions import Clock, LaunchSession, LaunchSessions, SessionExpired
 from launch.client import LaunchClient
 from launch.errors import EhrUnavailable, LaunchError, PatientChanged, TokenRefused
 from patient_context.errors import UpstreamRefused
@@ -27,6 +28,7 @@ class TokenLife:
     def __init__(
         self,
         sessions: LaunchSessions,
+        renewals: Renewals,
         client: LaunchClient,
         clock: Clock,
         *,
@@ -35,6 +37,7 @@ class TokenLife:
     ) -> None:
         """`lease` must be longer than the longest answer of a token endpoint."""
         self._sessions = sessions
+        self._renewals = renewals
         self._client = client
         self._clock = clock
         self._lease = lease
@@ -64,7 +67,7 @@ class TokenLife:
         given_up_at = self._clock() + self._lease
         waited = 0.0
         while True:
-            claim = self._sessions.claim_renewal(session, lease=self._lease)
+            claim = self._renewals.claim(session, lease=self._lease)
             if claim.outcome == "renewed":
                 return claim.session
             if claim.outcome == "won":
@@ -89,6 +92,6 @@ class TokenLife:
                 raise
             raise SessionExpired from None
         except LaunchError:
-            self._sessions.give_up_renewal(claim)
+            self._renewals.give_up(claim)
             raise
-        return self._sessions.finish_renewal(claim, tokens)
+        return self._renewals.finish(claim, tokens)

@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.wrappers import Request, Response
 
 from app.database import open_engine, upgrade
+from app.encryption import sealed_box
 from app.factory import create_app
+from app.renewals import Renewals
 from app.services import AppServices, open_services
 from app.sessions import LaunchSession, SessionExpired, SessionMissing, cookie_name
 from app.token_life import TokenLife
@@ -54,6 +56,11 @@ def _reopen(services: AppServices, ticket: BrowserTicket) -> LaunchSession:
 
 def _refreshes(ehr: FakeEhr) -> list[str]:
     return [asked.form["refresh_token"] for asked in ehr.asked if asked.form.get("grant_type") == "refresh_token"]
+
+
+def _renewals(services: AppServices) -> Renewals:
+    """What another worker of this installation would renew with."""
+    return Renewals(services.engine, sealed_box(services.settings), services.clock)
 
 
 def _accepting(*good: str) -> Callable[[LaunchSession], str]:
@@ -167,23 +174,27 @@ def test_a_refresh_that_names_another_patient_ends_everything(services, ehr) -> 
 def test_the_claim_of_a_worker_that_died_runs_out(services, ehr, clock) -> None:
     session, _ = _start(services, ehr)
     lease = timedelta(seconds=30)
-    assert services.sessions.claim_renewal(session, lease=lease).outcome == "won"
+    renewals = _renewals(services)
+    assert renewals.claim(session, lease=lease).outcome == "won"
     waited: list[float] = []
 
     def wait(seconds: float) -> None:
         waited.append(seconds)
         clock.advance(seconds=10)
 
-    life = TokenLife(services.sessions, services.launch_client, clock, lease=timedelta(minutes=1), wait=wait)
+    life = TokenLife(
+        services.sessions, renewals, services.launch_client, clock, lease=timedelta(minutes=1), wait=wait
+    )
     assert life.renew(session).access_token == "at-2"
     assert len(waited) == 3
 
 
 def test_waiting_for_another_worker_is_bounded(services, ehr) -> None:
     session, _ = _start(services, ehr)
-    services.sessions.claim_renewal(session, lease=timedelta(hours=1))
+    _renewals(services).claim(session, lease=timedelta(hours=1))
     life = TokenLife(
         services.sessions,
+        _renewals(services),
         services.launch_client,
         services.clock,
         lease=timedelta(seconds=1),
