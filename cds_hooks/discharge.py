@@ -115,7 +115,7 @@ def _summary(found: DischargeFinding, context: CardContext) -> str:
     latest = context.facts.latest_creatinine
     numbers = f"; creatinine {plain_creatinine(latest)}" if latest else ""
     if latest and found.episode:
-        numbers += f", before it {wording.number(found.episode.reference_creatinine_mg_dl)}"
+        numbers += f", before it {wording.number(found.episode.reference_creatinine_mg_dl)} mg/dL"
     return f"For review before discharge: AKI stage {found.peak_stage} in this stay, {state}{numbers}"
 
 

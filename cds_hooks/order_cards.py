@@ -39,9 +39,14 @@ def build_order_card(
     kidneys: KidneyFacts,
     outcome: Outcome,
     context: CardContext,
-    unclear: Sequence[DrugFacts],
+    unclear: Sequence[DrugFacts] = (),
+    by_name_only: Sequence[DrugFacts] = (),
 ) -> Card:
-    """The card for one ordered drug; `unclear` are orders of the same call that could not be checked."""
+    """The card for one ordered drug.
+
+    `unclear` are orders of the same call that could not be checked; `by_name_only` drugs on the chart whose words
+    name a drug of the table without a code: they were not counted, and the card says so.
+    """
     first = found.cautions[0]
     part = f"{first.family}/{found.draft.reference or found.drug.name}"
     return assemble(
@@ -49,7 +54,7 @@ def build_order_card(
         context,
         part=part,
         summary=_summary(wording.plain_text(first.title), kidneys, context),
-        detail=_detail(found, kidneys, outcome, context, unclear),
+        detail=_detail(found, kidneys, outcome, context, [*_order_lines(found.drug, unclear, by_name_only)]),
         suggestions=_suggestions(found, kidneys, context.request_for(part)),
         override_reasons=ORDER_OVERRIDE_REASONS,
     )
@@ -105,7 +110,7 @@ def _numbers(title: str, kidneys: KidneyFacts, context: CardContext) -> Iterator
     yield f"; creatinine {plain_creatinine(latest)}{when}"
     if kidneys.in_aki and kidneys.baseline_mg_dl is not None:
         yield f", baseline {wording.number(kidneys.baseline_mg_dl)} mg/dL"
-    elif kidneys.egfr is not None and "eGFR" not in title:
+    elif kidneys.egfr is not None and f"eGFR {kidneys.egfr:.0f}" not in title:
         yield f", eGFR {kidneys.egfr:.0f}"
     if kidneys.egfr is not None and not kidneys.steady and not kidneys.in_aki:
         yield " (not known steady)"
@@ -116,13 +121,13 @@ def _detail(
     kidneys: KidneyFacts,
     outcome: Outcome,
     context: CardContext,
-    unclear: Sequence[DrugFacts],
+    order_lines: Sequence[str],
 ) -> str:
     parts: list[Iterable[str]] = [_said(one) for one in found.cautions]
     parts.append(_kidneys(kidneys, outcome, context))
     if isinstance(outcome, Assessment) and any(one.rule in _AT_RISK for one in found.cautions):
         parts.append(estimates(outcome, context.facts))
-    parts.append(_order_lines(found.drug, unclear))
+    parts.append(order_lines)
     parts += [missing(outcome), provenance(outcome, context.facts)]
     return _joined(parts)
 
@@ -148,8 +153,8 @@ def _kidneys(kidneys: KidneyFacts, outcome: Outcome, context: CardContext) -> It
         yield from _without_assessment(kidneys, context)
     if kidneys.clearance is not None and kidneys.weight_kg is not None:
         doubt = "" if kidneys.steady else "; from the same creatinine, so with the same doubt"
-        weight = f"{kidneys.weight_kg:.0f} kg"
-        yield f"- Creatinine clearance {kidneys.clearance:.0f} mL/min (Cockcroft-Gault, {weight}){doubt}"
+        how = f"Cockcroft-Gault, actual weight {kidneys.weight_kg:.0f} kg"
+        yield f"- Creatinine clearance {kidneys.clearance:.0f} mL/min ({how}){doubt}"
     if kidneys.egfr is not None and kidneys.course == "rising":
         yield f"- {_RISING}"
     if kidneys.potassium_mmol_l is not None:
@@ -167,13 +172,18 @@ def _without_assessment(kidneys: KidneyFacts, context: CardContext) -> Iterator[
             yield f"- eGFR {kidneys.egfr:.0f} mL/min/1.73 m² ({kidneys.egfr_equation}) from it. {_NOT_STEADY}"
 
 
-def _order_lines(drug: DrugFacts, unclear: Sequence[DrugFacts]) -> Iterator[str]:
+def _order_lines(
+    drug: DrugFacts, unclear: Sequence[DrugFacts], by_name_only: Sequence[DrugFacts]
+) -> Iterator[str]:
     yield "**The order**"
     yield ""
     how = "its code" if drug.recognition is Recognition.CODE else "the product name beside its code"
     yield f"- {wording.chart_text(drug.name, 100)}: recognised by {how} as {wording.chart_text(shown_name(drug))}"
     for facts in unclear:
         yield f"{_unclear_line(facts)}; it was not checked"
+    if by_name_only:
+        names = wording.chart_text(", ".join(dict.fromkeys(shown_name(one) for one in by_name_only)), 200)
+        yield f"- On the chart by name only, without a known code, so not counted: {names}"
 
 
 def _suggestions(

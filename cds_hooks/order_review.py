@@ -16,7 +16,7 @@ from cds_hooks.order_cards import OrderFinding, build_order_card, build_unrecogn
 from cds_hooks.services import CdsDependencies, Service
 from model.caution_table import Severity
 from model.drug_cautions import Caution, cautions
-from model.drugs import DrugFacts, recognise
+from model.drugs import DrugFacts, Recognition, recognise
 from model.kidney_facts import KidneyFacts, kidney_facts
 from model.snapshot import Medication, PatientSnapshot
 
@@ -45,7 +45,10 @@ def answer_orders(
     found = find_concerns(ordered, active, kidneys, deps.card_policy, signing=signing)
     unclear = [facts for _, facts in ordered if facts.is_unclear]
     context = card_context(service, hook, chart, deps, ehr_id=ehr_id, now=now)
-    cards: list[Card] = [build_order_card(one, kidneys, outcome, context, unclear) for one in found[:MOST_CARDS]]
+    by_name = named_only(chart.snapshot, now)
+    cards: list[Card] = [
+        build_order_card(one, kidneys, outcome, context, unclear, by_name) for one in found[:MOST_CARDS]
+    ]
     if signing and not cards and speaks_of_unclear(unclear, kidneys, deps.card_policy):
         cards.append(build_unrecognised_card(unclear, outcome, context))
     if not cards:
@@ -103,6 +106,12 @@ def active_drugs(snapshot: PatientSnapshot, drafts: Drafts, now: datetime) -> li
     own = {draft.reference for draft in (*drafts.chosen, *drafts.beside)}
     running = [one for one in snapshot.medications if one.source not in own and is_running(one, now)]
     return [*_distinct(recognise(one) for one in running), *map(_recognised, drafts.beside)]
+
+
+def named_only(snapshot: PatientSnapshot, now: datetime) -> list[DrugFacts]:
+    """Running drugs whose words, but no code, name one that the rules know: left out of every rule, but said."""
+    running = (recognise(one) for one in snapshot.medications if is_running(one, now))
+    return [one for one in running if one.recognition is Recognition.NAME_ONLY and one.ingredients]
 
 
 def _distinct(drugs: Iterator[DrugFacts]) -> list[DrugFacts]:

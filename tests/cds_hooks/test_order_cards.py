@@ -21,7 +21,7 @@ from cds_hooks.cards import Card, CardContext
 from cds_hooks.decision import CardKind, CardPolicy
 from cds_hooks.draft_orders import DraftOrder
 from cds_hooks.order_cards import build_order_card, build_unrecognised_card
-from cds_hooks.order_review import find_concerns
+from cds_hooks.order_review import find_concerns, named_only
 from model.analytes import Analyte
 from model.assessment import Egfr, InsufficientData, NotApplicable, Outcome, Reason
 from model.drugs import DrugFacts, recognise
@@ -143,6 +143,22 @@ def test_neither_an_ace_inhibitor_nor_a_diuretic_is_offered_for_removal() -> Non
     assert card.kind is CardKind.NSAID
     kinds = [one["actions"][0]["type"] for one in card.body["suggestions"]]
     assert kinds == ["create"]
+
+
+def test_drugs_the_chart_only_names_are_said_and_not_counted() -> None:
+    order, kidneys = medication("ibuprofen"), kidney_facts(STAGE_2, chart(1.9), NOW)
+    named = [drug("lisinopril-name"), drug("lisinopril-name")]
+    pairs = [(DraftOrder("MedicationRequest/draft-1", order), recognise(order))]
+    (found,) = find_concerns(pairs, [*named, drug("furosemide")], kidneys, CardPolicy(), signing=True)
+    detail = build_order_card(found, kidneys, STAGE_2, context(chart(1.9)), [], named).body["detail"]
+    assert "On the chart by name only, without a known code, so not counted: lisinopril\n" in detail
+    assert "together" not in detail
+
+
+def test_only_running_drugs_are_named() -> None:
+    stopped = medication("ramipril-name", active=False)
+    snapshot = replace(chart(1.9), medications=(medication("lisinopril-name"), stopped, medication("losartan")))
+    assert [one.name for one in named_only(snapshot, NOW)] == ["lisinopril"]
 
 
 def test_an_order_without_an_id_cannot_be_removed_and_is_not_offered() -> None:
