@@ -18,7 +18,8 @@ Scored = tuple[Feature, float, float]  # the feature, its value, its log-odds
 def contributions(scored: Sequence[Scored], chart: Chart) -> tuple[Contribution, ...]:
     """One contribution per concept with a known value, the weightiest first.
 
-    The sum is the concept's whole; the value, unit, time and source shown are those of its weightiest feature.
+    The sum is the concept's whole; the value, unit, time and source shown are those of its weightiest feature
+    among those that pull the way the sum does: no finding is shown as lowering a risk that it raises.
     """
     by_concept: dict[str, list[Scored]] = {}
     for item in scored:
@@ -29,14 +30,15 @@ def contributions(scored: Sequence[Scored], chart: Chart) -> tuple[Contribution,
 
 
 def _contribution(concept: str, items: Sequence[Scored], chart: Chart) -> Contribution:
-    feature, value, _ = max(items, key=lambda item: abs(item[2]))
+    total = math.fsum(item[2] for item in items)
+    feature, value, _ = max(items, key=lambda item: item[2] if total >= 0.0 else -item[2])
     measurement = _measurement_behind(feature, chart)
     return Contribution(
         feature=concept,
         label=_label(concept, feature),
-        log_odds=math.fsum(item[2] for item in items),
+        log_odds=total,
         value=shown(feature, value),
-        unit=feature.unit or None,
+        unit=None if feature.phrase else feature.unit or None,
         at=_time(measurement),
         source=None if measurement is None else measurement.source,
     )
@@ -47,6 +49,8 @@ def shown(feature: Feature, value: float) -> str:
     if feature.words:
         return feature.words[int(value)]
     rounded = round(value, feature.decimals) + 0.0  # no "-0.0"
+    if feature.phrase:
+        return feature.phrase[rounded < 0].format(f"{abs(rounded):.{feature.decimals}f}")
     return f"{rounded:{'+' if feature.signed and rounded else ''}.{feature.decimals}f}"
 
 

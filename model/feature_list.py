@@ -149,9 +149,10 @@ def _creatinine(
     decimals: int = 2,
     pick: Pick = "last",
     signed: bool = False,
+    phrase: tuple[str, ...] = (),
 ) -> Feature:
-    name = f"creatinine_{name}"
-    return Feature(name, concept, label, unit, compute, CREATININE, WEEK_HOURS, pick, decimals, signed)
+    name, window = f"creatinine_{name}", WEEK_HOURS
+    return Feature(name, concept, label, unit, compute, CREATININE, window, pick, decimals, signed, (), phrase)
 
 
 def _level(name: str, label: str, compute: Callable[[View], float], pick: Pick = "last") -> Feature:
@@ -159,23 +160,27 @@ def _level(name: str, label: str, compute: Callable[[View], float], pick: Pick =
 
 
 _CREATININE = (
-    _level("last", "Latest creatinine", partial(last, analyte=CREATININE, window=WEEK_HOURS)),
-    _level("low_48h", "Lowest creatinine in 48 h", partial(low, analyte=CREATININE, window=48.0), "low"),
-    _level("low_7d", "Lowest creatinine in 7 days", partial(low, analyte=CREATININE, window=WEEK_HOURS), "low"),
-    _level("first_7d", "First creatinine in 7 days", _first),
-    Feature("egfr", "creatinine_level", "eGFR of the latest creatinine (CKD-EPI 2021)", "mL/min/1.73m2", _egfr,
+    _level("last", "Creatinine, latest", partial(last, analyte=CREATININE, window=WEEK_HOURS)),
+    _level("low_48h", "Creatinine, lowest in 48 h", partial(low, analyte=CREATININE, window=48.0), "low"),
+    _level("low_7d", "Creatinine, lowest in 7 days", partial(low, analyte=CREATININE, window=WEEK_HOURS), "low"),
+    _level("first_7d", "Creatinine, first of the last 7 days", _first),
+    Feature("egfr", "creatinine_level", "eGFR from the latest creatinine (CKD-EPI 2021)", "mL/min/1.73m2", _egfr,
             CREATININE, WEEK_HOURS, "last", 0),
-    _creatinine("above_low_48h", "Creatinine rise over the lowest of 48 h", partial(_above_low, window=48.0)),
-    _creatinine("above_low_24h", "Creatinine rise over the lowest of 24 h", partial(_above_low, window=24.0)),
-    _creatinine("ratio_low_7d", "Creatinine over the lowest of 7 days", _ratio_to_low, unit="{ratio}"),
-    _creatinine("below_high_7d", "Creatinine fall from the highest of 7 days", _below_high),
-    _creatinine("ratio_high_7d", "Creatinine over the highest of 7 days", _ratio_to_high, unit="{ratio}"),
-    _creatinine("step", "Creatinine change from the previous value", _step, signed=True),
-    _creatinine("slope_48h", "Creatinine slope over 48 h", partial(slope, analyte=CREATININE, window=48.0),
+    _creatinine("above_low_48h", "Creatinine above its lowest of 48 h by", partial(_above_low, window=48.0)),
+    _creatinine("above_low_24h", "Creatinine above its lowest of 24 h by", partial(_above_low, window=24.0)),
+    _creatinine("ratio_low_7d", "Creatinine relative to its lowest of 7 days", _ratio_to_low, unit="{ratio}",
+                phrase=("{} times", "")),
+    _creatinine("below_high_7d", "Creatinine below its highest of 7 days by", _below_high),
+    _creatinine("ratio_high_7d", "Creatinine relative to its highest of 7 days", _ratio_to_high, unit="{ratio}",
+                phrase=("{} times", "")),
+    _creatinine("step", "Creatinine change since the previous result", _step, signed=True),
+    _creatinine("slope_48h", "Creatinine trend over 48 h", partial(slope, analyte=CREATININE, window=48.0),
                 unit="mg/dL/h", decimals=3, signed=True),
-    _creatinine("headroom", "Creatinine rise that would meet the KDIGO definition", _headroom),
-    _creatinine("relative_headroom", "Creatinine rise that would meet the KDIGO definition",
-                _relative_headroom, unit="%", decimals=0),
+    _creatinine("headroom", "AKI threshold for creatinine", _headroom,
+                phrase=("reached by a rise of {} mg/dL", "exceeded by {} mg/dL")),
+    _creatinine("relative_headroom", "AKI threshold for creatinine",
+                _relative_headroom, unit="%", decimals=0,
+                phrase=("reached by a rise of {} %", "already exceeded")),
 )  # fmt: skip
 
 _PERSON = (
@@ -184,17 +189,18 @@ _PERSON = (
 )
 
 _DERIVED = (
-    Feature("urea_to_creatinine", "urea", "Urea nitrogen over creatinine", "{ratio}", _urea_to_creatinine, UREA),
-    Feature("shock_index_6h", "blood_pressure", "Shock index, mean of 6 h", "{ratio}",
-            partial(_shock_index, window=6.0), Analyte.SYSTOLIC_BP, 6.0, decimals=2),
-    Feature("shock_index_24h", "blood_pressure", "Shock index, mean of 24 h", "{ratio}",
-            partial(_shock_index, window=24.0), Analyte.SYSTOLIC_BP, 24.0, decimals=2),
+    Feature("urea_to_creatinine", "urea", "Urea nitrogen to creatinine ratio", "{ratio}",
+            _urea_to_creatinine, UREA),
+    Feature("shock_index_6h", "blood_pressure", "Shock index (heart rate / systolic pressure), mean of 6 h",
+            "{ratio}", partial(_shock_index, window=6.0), Analyte.SYSTOLIC_BP, 6.0, decimals=2),
+    Feature("shock_index_24h", "blood_pressure", "Shock index (heart rate / systolic pressure), mean of 24 h",
+            "{ratio}", partial(_shock_index, window=24.0), Analyte.SYSTOLIC_BP, 24.0, decimals=2),
     Feature("pulse_pressure_6h", "blood_pressure", "Pulse pressure, mean of 6 h", "mm[Hg]",
             partial(_pulse_pressure, window=6.0), Analyte.SYSTOLIC_BP, 6.0, decimals=0),
     Feature("pulse_pressure_24h", "blood_pressure", "Pulse pressure, mean of 24 h", "mm[Hg]",
             partial(_pulse_pressure, window=24.0), Analyte.SYSTOLIC_BP, 24.0, decimals=0),
-    Feature("low_pressure_24h", "blood_pressure", "Share of mean pressures below 65 mmHg in 24 h", "%",
-            _share_low_pressure, Analyte.MEAN_BP, 24.0, "low", 0),
+    Feature("low_pressure_24h", "blood_pressure", "Mean arterial pressure below 65 mmHg, share of 24 h",
+            "%", _share_low_pressure, Analyte.MEAN_BP, 24.0, "low", 0),
 )  # fmt: skip
 
 
@@ -208,7 +214,7 @@ def _vital(analyte: Analyte, concept: str, words: str, decimals: int = 0) -> tup
                 partial(low, analyte=analyte, window=two_days), analyte, two_days, "low", decimals),
         Feature(f"{name}_high_48h", concept, f"{words}, highest in 48 h", unit,
                 partial(high, analyte=analyte, window=two_days), analyte, two_days, "high", decimals),
-        Feature(f"{name}_trend_24h", concept, f"{words}, last 6 h against the day", unit,
+        Feature(f"{name}_trend_24h", concept, f"{words}, last 6 h compared with 24 h", unit,
                 partial(trend, analyte=analyte, window=24.0), analyte, 24.0, "last", decimals + 1,
                 signed=True),
     )  # fmt: skip
@@ -220,7 +226,7 @@ def _lab(analyte: Analyte, concept: str, words: str, decimals: int = 1) -> tuple
     return (
         Feature(f"{name}_last", concept, words, unit, partial(last, analyte=analyte, window=window),
                 analyte, window, "last", decimals),
-        Feature(f"{name}_change_48h", concept, f"{words}, change over 48 h", unit,
+        Feature(f"{name}_change_48h", concept, f"{words}, change within 48 h", unit,
                 partial(change, analyte=analyte, window=window), analyte, window, "last", decimals, signed=True),
     )  # fmt: skip
 
@@ -236,8 +242,8 @@ FEATURES: tuple[Feature, ...] = (
     *_vital(Analyte.TEMPERATURE, "temperature", "Temperature", 1),
     *_vital(Analyte.RESPIRATORY_RATE, "breathing", "Respiratory rate"),
     *_vital(Analyte.SPO2, "breathing", "Oxygen saturation"),
-    *_lab(Analyte.FIO2, "breathing", "Inspired oxygen", 0),
-    *_lab(Analyte.PACO2, "breathing", "Arterial carbon dioxide pressure", 0),
+    *_lab(Analyte.FIO2, "breathing", "Inspired oxygen fraction (FiO2)", 0),
+    *_lab(Analyte.PACO2, "breathing", "Arterial CO2 pressure (PaCO2)", 0),
     *_lab(UREA, "urea", "Urea nitrogen", 0),
     *_lab(Analyte.POTASSIUM, "potassium", "Potassium"),
     *_lab(Analyte.CALCIUM, "minerals", "Calcium"),
@@ -248,14 +254,13 @@ FEATURES: tuple[Feature, ...] = (
     *_lab(Analyte.HAEMOGLOBIN, "blood_count", "Haemoglobin"),
     *_lab(Analyte.WHITE_CELLS, "blood_count", "White cells"),
     *_lab(Analyte.PLATELETS, "clotting", "Platelets", 0),
-    *_lab(Analyte.PARTIAL_THROMBOPLASTIN_TIME, "clotting", "Partial thromboplastin time", 0),
+    *_lab(Analyte.PARTIAL_THROMBOPLASTIN_TIME, "clotting", "Partial thromboplastin time (PTT)", 0),
     *_lab(Analyte.BILIRUBIN_TOTAL, "liver", "Total bilirubin"),
-    *_lab(Analyte.ASPARTATE_AMINOTRANSFERASE, "liver", "Aspartate aminotransferase", 0),
+    *_lab(Analyte.ASPARTATE_AMINOTRANSFERASE, "liver", "Aspartate aminotransferase (AST)", 0),
     *_lab(Analyte.ALKALINE_PHOSPHATASE, "liver", "Alkaline phosphatase", 0),
-    _creatinine(
-        "to_next_stage", "Creatinine rise that would be a higher stage", _to_next_stage, unit="%", decimals=0
-    ),
-)
+    _creatinine("to_next_stage", "Next AKI stage by creatinine", _to_next_stage, unit="%", decimals=0,
+                phrase=("reached by a rise of {} %", "already reached")),
+)  # fmt: skip
 
 FEATURE_BY_ID: dict[str, Feature] = {feature.id: feature for feature in FEATURES}
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 from model.age import age_years
 from model.analytes import Analyte
+from model.charting_artefacts import believable
 from model.snapshot import Measurement, PatientSnapshot, Sex
 
 NAN = math.nan
@@ -84,7 +85,8 @@ class Feature:
     """One number the model sees. `analyte` is the measurement it is shown to come from; None for age and sex.
 
     `pick` says which of the window's values that is: the "last", the "low"est or the "high"est. The rest says
-    how the value is shown: its decimals, whether with its sign, or `words[value]` in place of the number.
+    how the value is shown: its decimals, whether with its sign, `words[value]` in place of the number, or the
+    number inside `phrase[0]`, a negative one inside `phrase[1]`.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Feature:
     decimals: int = 1
     signed: bool = False
     words: tuple[str, ...] = ()
+    phrase: tuple[str, ...] = ()
 
 
 def feature_values(features: Sequence[Feature], timeline: Timeline, now: float) -> list[float]:
@@ -112,7 +115,8 @@ def feature_values(features: Sequence[Feature], timeline: Timeline, now: float) 
 def usable_measurements(snapshot: PatientSnapshot, analyte: Analyte, now: datetime) -> list[Measurement]:
     """The analyte's measurements of the last 7 days that may enter the features at `now`, ascending.
 
-    Known by then, final, exact (no comparator), timed to the hour, one per time (the one made known last).
+    Known by then, final, exact (no comparator), timed to the hour, no charting artefact, one per time (the one
+    made known last).
     Instants are compared, not wall clocks: a clock change inside the window moves nothing.
     """
     end = now.timestamp()
@@ -122,7 +126,7 @@ def usable_measurements(snapshot: PatientSnapshot, analyte: Analyte, now: dateti
         at = m.at.timestamp()
         if not since <= at <= end or m.available_at.timestamp() > end:
             continue
-        if m.comparator is not None or m.preliminary or m.day_only:
+        if m.comparator is not None or m.preliminary or m.day_only or not believable(analyte, m.value):
             continue
         if at not in kept or _rank(kept[at]) <= _rank(m):
             kept[at] = m

@@ -85,13 +85,18 @@ class _Booster:
         )
 
 
-def _stump(gradient: Floats, curvature: Floats, plan: BoostingPlan) -> Floats | None:
-    """The best two-level step over the known bins, centred over them; None when no cut has enough behind it."""
+def _stump(gradient: Floats, curvature: Floats, directions: Codes, plan: BoostingPlan) -> Floats | None:
+    """The best two-level step over the known bins, centred over them; None when no cut may be made.
+
+    A cut needs enough patients on both sides and, where `directions` has +1 or -1, must step that way. Sums of
+    steps that each keep their way keep it too, so the constraint costs hospitals nothing to exchange.
+    """
     g_left, h_left = np.cumsum(gradient)[:-1], np.cumsum(curvature)[:-1]
     g_right, h_right = gradient.sum() - g_left, curvature.sum() - h_left
     left, right = -g_left / (h_left + plan.ridge), -g_right / (h_right + plan.ridge)
     gain = -(g_left * left + g_right * right)
     allowed = (h_left >= plan.least_curvature) & (h_right >= plan.least_curvature)
+    allowed &= directions * (right - left) >= 0.0
     if not allowed.any():
         return None
     cut = int(np.argmax(np.where(allowed, gain, -np.inf)))
@@ -100,11 +105,19 @@ def _stump(gradient: Floats, curvature: Floats, plan: BoostingPlan) -> Floats | 
 
 
 def fit_additive(
-    codes: Codes, pair_codes: Codes, target: Floats, sizes: list[int], pair_sizes: list[int], plan: BoostingPlan
+    codes: Codes,
+    pair_codes: Codes,
+    target: Floats,
+    sizes: list[int],
+    pair_sizes: list[int],
+    directions: list[Codes],
+    plan: BoostingPlan,
 ) -> AdditiveFit:
     """Boost one shape per feature in turn, round after round, then `plan.pairs` interaction tables.
 
     `codes` are features by rows, from 0 (unknown) to `sizes[j] - 1`; `target` lies between 0 and 1.
+    `directions[j]` says per cut which way the shape may step (+1, -1, 0 for either); only features free in every
+    cut may enter a pair, lest its table undo what the shape keeps.
     """
     booster = _Booster(target, plan)
     shapes = [np.zeros(size) for size in sizes]
@@ -112,9 +125,10 @@ def fit_additive(
     varying = [j for j, size in enumerate(sizes) if size > 2]
     for _ in range(plan.rounds):
         for j in order.permutation(varying):
-            _boost_shape(booster, codes[j], shapes[j])
+            _boost_shape(booster, codes[j], shapes[j], directions[j])
         booster.recentre()
-    pairs = choose_pairs(booster, pair_codes, pair_sizes)
+    free = [j for j in range(len(sizes)) if not directions[j].any()]
+    pairs = choose_pairs(booster, pair_codes, pair_sizes, free)
     tables = [np.zeros((pair_sizes[i], pair_sizes[j])) for i, j in pairs]
     cells = [_cells(pair_codes, pair, table.shape[1]) for pair, table in zip(pairs, tables, strict=True)]
     for _ in range(plan.pair_rounds if pairs else 0):
@@ -124,9 +138,9 @@ def fit_additive(
     return AdditiveFit(booster.intercept, shapes, pairs, tables)
 
 
-def _boost_shape(booster: _Booster, codes: Codes, shape: Floats) -> None:
+def _boost_shape(booster: _Booster, codes: Codes, shape: Floats, directions: Codes) -> None:
     gradient, curvature = booster.sums(codes, len(shape))
-    step = _stump(gradient[1:], curvature[1:], booster.plan)
+    step = _stump(gradient[1:], curvature[1:], directions, booster.plan)
     if step is not None:
         values = np.concatenate([[0.0], step])
         shape += values
@@ -185,10 +199,10 @@ def _boost_table(booster: _Booster, codes: Codes, table: Floats) -> None:
         booster.add(values.ravel(), codes)
 
 
-def choose_pairs(booster: _Booster, pair_codes: Codes, sizes: list[int]) -> list[tuple[int, int]]:
-    """The pairs whose best cross-cut gains most beyond the shapes already fitted."""
+def choose_pairs(booster: _Booster, pair_codes: Codes, sizes: list[int], free: list[int]) -> list[tuple[int, int]]:
+    """The pairs of free features whose best cross-cut gains most beyond the shapes already fitted."""
     gains: list[tuple[float, int, int]] = []
-    for i, j in combinations(range(len(sizes)) if booster.plan.pairs else (), 2):
+    for i, j in combinations(free if booster.plan.pairs else (), 2):
         if min(sizes[i], sizes[j]) < 3:
             continue
         codes = _cells(pair_codes, (i, j), sizes[j])

@@ -23,8 +23,9 @@ from model.training.golden import golden_timelines
 from model.training.recipe import FittedHead, Recipe
 
 MODEL_ID = "aki-sentinel"
-MODEL_VERSION = "1.0.0"
+MODEL_VERSION = "1.1.0"
 GOLDEN = "golden.json"
+DISTRIBUTION = "training-distribution.json"
 DECIMALS = 6
 
 
@@ -38,6 +39,7 @@ class TrainedHead:
     landmarks: int
     patients: int
     events: int
+    distribution: Mapping[str, Any]
 
     @property
     def file_name(self) -> str:
@@ -77,6 +79,7 @@ def write_artifact(
     folder.mkdir(parents=True, exist_ok=True)
     files = {trained.file_name: _head_text(trained.head) for trained in heads}
     files[GOLDEN] = _golden_text(heads)
+    files[DISTRIBUTION] = _distribution_text(heads)
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
     files[MANIFEST] = json.dumps(_manifest(heads, sources, digests, created), indent=1) + "\n"
     for name, text in files.items():
@@ -125,6 +128,14 @@ def _golden_text(heads: Sequence[TrainedHead]) -> str:
     return '{\n "cases": [\n' + body + "\n ]\n}\n"
 
 
+def _distribution_text(heads: Sequence[TrainedHead]) -> str:
+    parts = []
+    for trained in heads:
+        body = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in trained.distribution.items())
+        parts.append(f" {json.dumps(trained.head.id)}: {{\n{body}\n }}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def _manifest(
     heads: Sequence[TrainedHead], sources: Sequence[Source], digests: Mapping[str, str], created: str
 ) -> dict[str, Any]:
@@ -133,6 +144,7 @@ def _manifest(
         "model": {"id": MODEL_ID, "version": MODEL_VERSION, "created": created},
         "heads": {trained.role: trained.file_name for trained in heads},
         "golden": GOLDEN,
+        "training_distribution": DISTRIBUTION,
         "files": dict(digests),
         "applicability": asdict(Applicability()),
         "units": {analyte.value: CANONICAL_UNIT[analyte] for analyte in USED_ANALYTES},

@@ -27,5 +27,9 @@ class Source:
     stays: int
 
 
+class CohortUnreadable(Exception):
+    """The data are not there or not as described; the message names the file or column, never a value."""
+
+
 def silent(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""

@@ -1,8 +1,8 @@
 """PhysioNet/CinC Challenge 2019 as timelines: hourly rows, two hospitals, A (Boston) and B (Atlanta).
 
 A row's hour is both the time of its measurements and the time they were known. Values are stored as 32-bit
-floats, so they are rounded to four decimals first. A value outside the plausibility window its analyte has at
-the product's border (`model.units`) is dropped here as it would be there.
+floats, so they are rounded to four decimals first. What the product would not use is dropped here as it would be
+there: values outside the border's plausibility window (`model.units`) and charting artefacts.
 """
 
 import hashlib
@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model.analytes import Analyte
+from model.charting_artefacts import BELIEVABLE
 from model.features import Series, Timeline
 from model.snapshot import Sex
-from model.training.cohort import CohortStay, Source
+from model.training.cohort import CohortStay, CohortUnreadable, Source
 from model.unit_tables import PLAUSIBLE
 
 HOSPITALS = ("A", "B")
@@ -49,10 +50,6 @@ COLUMNS: dict[str, Analyte] = {
 SCALE = {Analyte.FIO2: 100.0}  # a fraction here, per cent in a chart
 PERSON_COLUMNS = ("pid", "ICULOS", "Age", "Gender", "Unit1", "Unit2")
 DECIMALS = 4
-
-
-class CohortUnreadable(Exception):
-    """The folder does not hold the cohort; the message names the file looked for."""
 
 
 def hospital_file(folder: Path, hospital: str) -> Path:
@@ -97,8 +94,10 @@ def _floats(table: object, name: str) -> NDArray[np.float64]:
 
 def _canonical(values: NDArray[np.float64], analyte: Analyte) -> NDArray[np.float64]:
     values = np.round(np.round(values, DECIMALS) * SCALE.get(analyte, 1.0), DECIMALS)
-    window = PLAUSIBLE[analyte]
-    return np.where((values >= window.low) & (values <= window.high), values, np.nan)
+    plausible = PLAUSIBLE[analyte]
+    narrow = BELIEVABLE.get(analyte, plausible)
+    low, high = max(plausible.low, narrow.low), min(plausible.high, narrow.high)
+    return np.where((values >= low) & (values <= high), values, np.nan)
 
 
 def _timeline(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from model.feature_directions import DIRECTIONS
 from model.feature_list import FEATURES
 from model.training.additive import AdditiveFit, BoostingPlan, Codes, Floats, fit_additive, sigmoid
 from model.training.landmark_table import LandmarkTable
@@ -78,6 +79,15 @@ def _cuts(known: Floats, bins: int) -> Floats:
     return np.unique([float(f"{cut:.6g}") for cut in halfway])
 
 
+def directions_of(edges: list[Floats]) -> list[Codes]:
+    """Per feature and cut, which way the risk may step (`model.feature_directions`)."""
+    known = [DIRECTIONS.get(feature.id) for feature in FEATURES]
+    return [
+        np.array([0 if way is None else way.of_cut(edge) for edge in cuts.tolist()], dtype=np.int64)
+        for way, cuts in zip(known, edges, strict=True)
+    ]
+
+
 def codes_of(values: Floats, edges: list[Floats]) -> Codes:
     """Bin numbers from 1, and 0 for unknown; features by rows."""
     codes = np.empty((values.shape[1], values.shape[0]), dtype=np.int64)
@@ -105,6 +115,7 @@ def fit_head(table: LandmarkTable, recipe: Recipe) -> FittedHead:
         targets(table, recipe),
         [len(cuts) + 2 for cuts in edges],
         [len(cuts) + 2 for cuts in pair_edges],
+        directions_of(edges),
         recipe.plan,
     )
     return FittedHead(edges, pair_edges, fit)

@@ -8,6 +8,7 @@ import numpy as np
 from model.training.additive import sigmoid
 from model.training.artifact_writer import TrainedHead, runtime_head, write_artifact
 from model.training.cohort import Progress, Source, silent
+from model.training.distribution import distribution_of
 from model.training.labels import onset_landmarks, progression_landmarks
 from model.training.landmark_table import LandmarkTable, build_table
 from model.training.physionet2019 import HOSPITALS, read_stays, source_of
@@ -66,4 +67,5 @@ def _trained(role: str, head_id: str, outcome: str, table: LandmarkTable, recipe
         landmarks=len(known),
         patients=len(np.unique(known.patient)),
         events=int(known.outcome.sum()),
+        distribution=distribution_of(known.values),
     )

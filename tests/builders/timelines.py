@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from model.analytes import Analyte
+from model.charting_artefacts import believable
 from model.features import Series, Timeline
 from model.snapshot import Measurement, PatientSnapshot, Sex
 
@@ -40,11 +41,15 @@ def chart(
 def timeline(
     series: Mapping[Analyte, Points], *, age: float | None = 60.0, sex: Sex | None = Sex.FEMALE, zero: float = 0.0
 ) -> Timeline:
-    """The same patient as a cohort table would give it, its clock starting elsewhere."""
+    """The same patient as a cohort adapter would give it, without artefacts, its clock starting elsewhere."""
     return Timeline(
         age,
         sex,
-        {a: Series([h + zero for h, _ in sorted(p)], [v for _, v in sorted(p)]) for a, p in series.items()},
+        {
+            a: Series([h + zero for h, _ in kept], [v for _, v in kept])
+            for a, points in series.items()
+            for kept in [[point for point in sorted(points) if believable(a, point[1])]]
+        },
     )
 
 

@@ -156,8 +156,8 @@ def test_no_feature_tells_how_often_or_when_something_was_measured() -> None:
     """Repeating every value at more times, unchanged, must leave every level of the patient as it was."""
     words = ("count", "gap", "since", "missing", "measured", "number_of", "hours_ago")
     assert not [feature.id for feature in FEATURES for word in words if word in feature.id]
-    sparse = {a: [(-40.0, 2.0), (-5.0, 2.0)] for a in USED_ANALYTES}
-    dense = {a: [(-40.0 + h * 0.5, 2.0) for h in range(71)] for a in USED_ANALYTES}
+    sparse = {a: [(-40.0, 41.0), (-5.0, 41.0)] for a in USED_ANALYTES}
+    dense = {a: [(-40.0 + h * 0.5, 41.0) for h in range(71)] for a in USED_ANALYTES}
     first, second = by_id(online(chart(sparse))), by_id(online(chart(dense)))
     differing = [name for name in first if not math.isclose(first[name], second[name], abs_tol=1e-12)]
     assert differing == []

@@ -15,7 +15,7 @@ from model.snapshot import Sex
 from model.training import physionet2019
 from model.training.additive import BoostingPlan, fit_additive, sigmoid
 from model.training.artifact_writer import runtime_head
-from model.training.cohort import CohortStay
+from model.training.cohort import CohortStay, CohortUnreadable
 from model.training.labels import onset_landmarks
 from model.training.landmark_table import LandmarkTable, build_table
 from model.training.recipe import (
@@ -34,9 +34,12 @@ from tests.builders.timelines import COHORT
 PLAN = BoostingPlan(rounds=20, pairs=1, pair_rounds=20, ridge=1.0, pair_ridge=1.0)
 
 
-def fitted(codes: np.ndarray, outcome: np.ndarray, plan: BoostingPlan = PLAN):  # type: ignore[no-untyped-def]
+def fitted(  # type: ignore[no-untyped-def]
+    codes: np.ndarray, outcome: np.ndarray, plan: BoostingPlan = PLAN, directions: list[np.ndarray] | None = None
+):
     sizes = [int(column.max()) + 1 for column in codes]
-    return fit_additive(codes, codes, outcome, sizes, sizes, plan)
+    free = [np.zeros(size - 2, dtype=np.int64) for size in sizes]
+    return fit_additive(codes, codes, outcome, sizes, sizes, directions or free, plan)
 
 
 def test_a_feature_that_decides_gets_a_rising_shape_and_noise_stays_flat() -> None:
@@ -46,6 +49,18 @@ def test_a_feature_that_decides_gets_a_rising_shape_and_noise_stays_flat() -> No
     fit = fitted(codes, outcome, BoostingPlan(rounds=80, pairs=0, ridge=1.0))
     assert all(np.diff(fit.shapes[0][1:]) > 0)
     assert np.ptp(fit.shapes[1][1:]) < 0.1 * np.ptp(fit.shapes[0][1:])
+
+
+def test_a_shape_keeps_its_direction_against_the_data_and_may_not_enter_a_pair() -> None:
+    random = np.random.default_rng(7)
+    codes = random.integers(1, 5, (2, 4000))
+    outcome = (random.random(4000) < np.array([0, 0.6, 0.5, 0.1, 0.4])[codes[0]]).astype(float)
+    up, free = np.ones(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
+    held = fitted(codes, outcome, directions=[up, free])
+    assert np.diff(held.shapes[0][1:]).min() > -1e-12
+    assert not held.pairs
+    valley = fitted(codes, outcome, directions=[np.array([-1, 0, 1]), free]).shapes[0]
+    assert valley[1] >= valley[2] > valley[3] <= valley[4]
 
 
 def test_being_measured_is_worth_nothing_even_when_it_predicts() -> None:
@@ -204,7 +219,7 @@ def test_hourly_rows_become_a_timeline_in_canonical_units(hospitals: Path) -> No
 
 
 def test_a_folder_without_the_cohort_is_named(tmp_path: Path) -> None:
-    with pytest.raises(physionet2019.CohortUnreadable, match="hospital_A"):
+    with pytest.raises(CohortUnreadable, match="hospital_A"):
         train(tmp_path, tmp_path / "out", created="2031-01-01")
 
 
