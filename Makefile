@@ -15,7 +15,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-demo demo test check format bench chaos coverage screenshots clean
+.PHONY: help install install-demo demo test check format bench chaos sbom coverage screenshots clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,11 @@ bench: $(VENV)/.all  ## Measure speed
 
 chaos: $(VENV)/.all  ## Kill workers, lock the database, make the EHR lie; CHAOS_SECONDS=600 for longer
 	CHAOS=1 $(BIN)/python -m pytest tests/chaos -v $(PYTEST_ARGS)
+
+sbom: $(VENV)/.demo  ## Write the bill of materials (CycloneDX) with licences to var/sbom.json
+	@mkdir -p var
+	$(UV) export --quiet --locked --no-default-groups --no-emit-project --format cyclonedx1.5 -o var/sbom.json
+	$(BIN)/python deploy/licences.py var/sbom.json
 
 coverage: $(VENV)/.all  ## Run every test with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing $(PYTEST_ARGS)

@@ -4,6 +4,7 @@ No container engine runs in these tests: what the Dockerfile does is done here b
 install it beside the locked dependencies, start it with gunicorn.conf.py from a folder that knows no source).
 """
 
+import json
 import os
 import re
 import shutil
@@ -196,3 +197,24 @@ def test_the_image_copies_every_room_and_nothing_ignored() -> None:
     permitted = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert names <= permitted
     assert all((ROOT / name).exists() for name in names)
+
+
+def test_the_bill_of_materials_names_every_locked_component_with_a_licence_that_binds_nothing(
+    tmp_path: Path,
+) -> None:
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    if not Path(uv).exists():
+        pytest.skip("uv is not installed")
+    target = tmp_path / "sbom.json"
+    wanted = ["--locked", "--no-default-groups", "--no-emit-project", "--format", "cyclonedx1.5", "--quiet"]
+    exported = subprocess.run(
+        [uv, "export", *wanted, "-o", str(target)], cwd=ROOT, capture_output=True, check=False
+    )
+    assert exported.returncode == 0, exported.stderr
+    named = subprocess.run([sys.executable, str(ROOT / "deploy/licences.py"), str(target)], check=False)
+    assert named.returncode == 0
+    document = json.loads(target.read_text())
+    assert document["bomFormat"] == "CycloneDX"
+    components = {component["name"]: component for component in document["components"]}
+    assert {"flask", "authlib", "fhirclient", "joserfc", "cryptography"} <= set(components)
+    assert all(component["licenses"] for component in components.values())
