@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.presentation.creatinine import known_creatinines
+from app.presentation.reasons import INCOMPLETE
 from app.presentation.wording import duration
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
@@ -12,6 +13,8 @@ from model.snapshot import PatientSnapshot
 #: A risk that rests on an older creatinine says little about the next two days (reference/aki.md 3.2).
 STALE_AFTER = timedelta(hours=24)
 _LISTED = 50
+#: A result that is there but cannot be read as a number: what it says is not known, so the page may be behind it.
+_VALUE_CODES = ("unit", "value-contradicted", "value-not", "value-is-text", "value-implausible", "comparator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,26 @@ def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot) -> InputsPanel:
         refused=len(rejected),
         refused_rows=tuple(RefusedRow(r.resource, r.reason) for r in rejected[:_LISTED]),
         refused_summary=tuple((reason.rstrip("."), count) for reason, count in counted.most_common(5)),
-        unread=tuple(f"{i.part}: {i.reason}" for i in snapshot.incomplete),
+        unread=tuple(f"{_part_words(i.part)}: {i.reason}" for i in snapshot.incomplete),
         warnings=_warnings(outcome, snapshot),
-        reasons=tuple(r.text for r in outcome.reasons if not r.code.startswith("incomplete_")),
+        reasons=tuple(r.text for r in outcome.reasons if not r.code.endswith(INCOMPLETE)),
     )
+
+
+def _part_words(part: str) -> str:
+    """A query's name as words: "recent medications"."""
+    return part.replace("_", " ")
 
 
 def _warnings(outcome: Outcome, snapshot: PatientSnapshot) -> tuple[str, ...]:
     warnings = []
     if snapshot.incomplete:
-        parts = ", ".join(dict.fromkeys(i.part for i in snapshot.incomplete))
+        parts = ", ".join(dict.fromkeys(_part_words(i.part) for i in snapshot.incomplete))
         warnings.append(f"Part of the chart could not be read ({parts}). What follows may miss something.")
+    doubtful = sum(r.code.startswith(_VALUE_CODES) for r in outcome.inputs.rejected or snapshot.rejected)
+    if doubtful:
+        are = "result was" if doubtful == 1 else "results were"
+        warnings.append(f"{doubtful} {are} not used, for the value or unit: it may be newer than what is shown.")
     known = known_creatinines(snapshot, outcome.assessed_at)
     if known and outcome.assessed_at - known[-1].at > STALE_AFTER:
         age = duration(outcome.assessed_at - known[-1].at)

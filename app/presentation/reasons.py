@@ -25,7 +25,8 @@ _RISK_CODES = frozenset(
     }
 )
 #: Said in the warnings above the panels, or beside the eGFR.
-_ELSEWHERE = ("incomplete_", "egfr_", "age_unknown")
+_ELSEWHERE = ("egfr_", "age_unknown")
+INCOMPLETE = "_incomplete"
 
 
 def reason_texts(outcome: Outcome, part: Part) -> tuple[str, ...]:
@@ -44,4 +45,5 @@ def _is_about_risk(reason: Reason) -> bool:
 
 
 def _is_about_stage(reason: Reason) -> bool:
-    return not _is_about_risk(reason) and not reason.code.startswith(_ELSEWHERE)
+    elsewhere = reason.code.startswith(_ELSEWHERE) or reason.code.endswith(INCOMPLETE)
+    return not _is_about_risk(reason) and not elsewhere

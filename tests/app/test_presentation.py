@@ -262,3 +262,19 @@ def test_number_words_and_dots_agree(probability: float) -> None:
 )
 def test_durations_have_two_parts_at_most(minutes: int, words: str) -> None:
     assert duration(timedelta(minutes=minutes)) == words
+
+
+def test_result_that_could_not_be_read_as_a_number_is_warned_of_before_anything_else() -> None:
+    refused = (Rejected("Observation/9", "unit-unknown", "The unit is not understood."),)
+    assert "may be newer than what is shown" in page(no_aki(inputs=Inputs(9, refused))).inputs.warnings[0]
+    given = (Rejected("MedicationRequest/9", "medication-not-given", "The drug was not given."),)
+    assert page(no_aki(inputs=Inputs(9, given))).inputs.warnings == ()
+
+
+def test_gap_in_the_chart_is_said_above_the_panels_and_not_beside_the_stage() -> None:
+    gap = Reason("recent_medications_incomplete", "The EHR could not answer.")
+    chart = snapshot(*SERIES, incomplete=(Incomplete("recent_medications", "unavailable", gap.text),))
+    shown = page(no_aki(reasons=(gap,)), chart)
+    assert shown.now.reasons == ()
+    assert shown.inputs.reasons == ()
+    assert "recent medications" in shown.inputs.warnings[0]

@@ -4,10 +4,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from app.demo import DemoSetting
 from tests.e2e.stage import Complaints, chromium_path, running_chromium, running_demo
+
+# A shared machine may be slow; what is waited for is never a duration.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,66 @@
-"""Pictures for the documentation, from the embedded EHR's own patients: `python -m tests.e2e.screenshots`."""
+"""Pictures for the documentation, from the embedded EHR's own patients: `python -m tests.e2e.screenshots`.
+
+`ehr.png` shows the app in the EHR's frame, `patient.png` the page alone; `state-*.jpg` are the states it can have,
+smaller in bytes because they are many.
+"""
 
 import argparse
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page
 
 from app.demo import DemoSetting
-from tests.e2e.stage import chromium_path, running_chromium, running_demo
+from tests.e2e.stage import (
+    chromium_path,
+    framed,
+    open_alone,
+    open_first,
+    running_chromium,
+    running_demo,
+    set_faults,
+)
 
 DEFAULT_TARGET = Path("docs/img")
+_QUALITY = 42
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: which patient, in which surroundings. `path` is below the patient's page."""
+
+    name: str
+    situation: str
+    width: int = 1280
+    path: str = ""
+    faults: dict[str, str] = field(default_factory=dict)
+    preferences: dict[str, Any] = field(default_factory=dict)
+    media: str = "screen"
+
+
+SHOTS = (
+    Shot("patient", "stage_2"),
+    Shot("state-low-risk", "no_aki"),
+    Shot("state-stage-1", "stage_1"),
+    Shot("state-stage-3", "stage_3"),
+    Shot("state-dialysis", "dialysis"),
+    Shot("state-too-little-data", "too_little_data"),
+    Shot("state-partial", "stage_1", faults={"unavailable": "MedicationRequest", "bad_unit": "on"}),
+    Shot("state-dark", "stage_2", preferences={"color_scheme": "dark"}),
+    Shot("state-print", "stage_2", 794, media="print"),
+    Shot("state-320", "stage_2", 320),
+    Shot("write-preview", "stage_2", 1000, path="write/assessment"),
+)
 
 
 def main() -> int:
-    """Write `ehr.png` (the app in the EHR's frame) and `patient.png` (the patient's page alone)."""
+    """Write every picture into `--out`; `--only` limits them to names that contain a word."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--out", type=Path, default=DEFAULT_TARGET)
-    arguments.add_argument("--situation", default="stage_2", help="situation of the patient shown alone")
+    arguments.add_argument("--only", default="", help="a part of the names of the pictures to take")
     given = arguments.parse_args()
     path = chromium_path()
     if path is None:
@@ -29,25 +72,46 @@ def main() -> int:
         running_demo(Path(state)) as demo,
         running_chromium(path) as browser,
     ):
-        _take(browser, demo, given.out, given.situation)
+        if given.only in "ehr":
+            _take_in_the_ehr(browser, demo, given.out)
+        for shot in SHOTS:
+            if given.only in shot.name:
+                _take(browser, demo, shot, given.out)
     return 0
 
 
-def _take(browser: Browser, demo: DemoSetting, target: Path, situation: str) -> None:
+def _take_in_the_ehr(browser: Browser, demo: DemoSetting, target: Path) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 900}, device_scale_factor=1)
-    app_url = _open(page, demo, situation)
+    open_first(page, demo, "stage_2")
+    framed(page).locator(".now .headline").wait_for()
     page.wait_for_timeout(500)  # the frame's first paint
     page.screenshot(path=target / "ehr.png")
-    page.goto(app_url)
-    page.screenshot(path=target / "patient.png", full_page=True)
+    page.close()
 
 
-def _open(page: Page, demo: DemoSetting, situation: str) -> str:
-    """Launch the first patient of a situation in the EHR's frame; the address of the patient's page."""
-    page.goto(f"{demo.ehr_url}/?category={situation}")
-    page.locator("#patients tbody tr .row-actions a").first.click()
-    page.frame_locator("#app-frame").locator(".now .headline").wait_for()
-    return next(frame.url for frame in page.frames if frame.url.startswith(demo.app_url))
+def _take(browser: Browser, demo: DemoSetting, shot: Shot, target: Path) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, **shot.preferences)
+    page = context.new_page()
+    if shot.faults:
+        set_faults(page, demo, **shot.faults)
+    address = open_alone(page, demo, shot.situation)
+    page.set_viewport_size({"width": shot.width, "height": 800})
+    if shot.path:
+        page.goto(f"{address}{shot.path}")
+    if shot.media == "print":
+        page.emulate_media(media="print")
+    _picture(page, target / f"{shot.name}.{'png' if shot.name == 'patient' else 'jpg'}")
+    if shot.faults:
+        set_faults(page, demo)
+    context.close()
+
+
+def _picture(page: Page, path: Path) -> None:
+    if path.suffix == ".jpg":
+        page.screenshot(path=path, full_page=True, type="jpeg", quality=_QUALITY)
+    else:
+        page.screenshot(path=path, full_page=True)
+    print(f"{path}  {path.stat().st_size // 1024} kB")
 
 
 if __name__ == "__main__":
