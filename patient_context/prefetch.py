@@ -1,7 +1,9 @@
 """CDS Hooks prefetch -> PatientSnapshot, and two partial snapshots -> one (CH-18 to CH-20).
 
 A key that is absent was not supplied and is to be fetched; `null` was queried and found nothing; an error in
-place of data is to be fetched again; a first page without its next is used and named incomplete.
+place of data is to be fetched again; a first page without its next is used and named incomplete, unless it
+stands newest first and reaches back past what its query looks at: prefetch cannot say "since" (CH-9), so a long
+history always has more pages than anybody needs.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,8 +15,10 @@ from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, unpack
 from patient_context.chart import Chart
-from patient_context.queries import PREFETCH_KEYS, queries_behind
+from patient_context.queries import PREFETCH_KEYS, QUERIES, queries_behind
 from patient_context.reading import DEFAULT_READING, SiteReading
+from patient_context.shapes import Refused
+from patient_context.times import effective, parse_time
 
 _SENTENCES: Final = {
     "not-supplied": "The EHR did not supply this part of the chart.",
@@ -24,6 +28,8 @@ _SENTENCES: Final = {
     "too-many-entries": "This part of the chart is too large and was not read whole.",
 }
 _T = TypeVar("_T")
+_QUERY_OF: Final = {query.key: query for query in QUERIES}
+_PROVES_ORDER: Final = 10  # fewer could stand newest first by chance at a server that ignores `_sort`
 _PARTIAL: Final = frozenset({"more-pages", "too-many-entries"})
 
 
@@ -56,13 +62,14 @@ def snapshot_from_prefetch(
     for key in PREFETCH_KEYS:
         found, lack = _supplied(supplied[key]) if key in supplied else ([], "not-supplied")
         entries += found
-        if lack:
-            lacking[key] = lack
+        if lack is None:
+            continue
+        reaches = _reaches_back_to(found, reading) if lack == "more-pages" else None
+        lacking |= {query: lack for query in queries_behind((key,)) if not _covers(query, reaches, read_at)}
     chart = read_chart(entries, patient_id=patient_id, read_at=read_at, reading=reading, base_url=base_url)
     gaps = [
         (Incomplete(query, code if code not in _PARTIAL else "partial", _SENTENCES[code]), code in _PARTIAL)
-        for key, code in lacking.items()
-        for query in queries_behind((key,))
+        for query, code in lacking.items()
     ]
     return PrefetchReading(
         snapshot_of(chart, patient_id=patient_id, incomplete=[gap for gap, in_part in gaps if in_part]),
@@ -70,6 +77,30 @@ def snapshot_from_prefetch(
         partial=tuple(gap.part for gap, in_part in gaps if in_part),
         unread=tuple(gap for gap, in_part in gaps if not in_part),
     )
+
+
+def _reaches_back_to(entries: Iterable[Entry], reading: SiteReading) -> datetime | None:
+    """How far back a page is gapless: its oldest time if it stands newest first, else nothing is known."""
+    found = list(entries)
+    if len(found) < _PROVES_ORDER:
+        return None
+    oldest: datetime | None = None
+    for entry in found:
+        try:
+            at = parse_time(effective(entry.resource), reading.time_zone).latest
+        except Refused:
+            return None
+        if oldest is not None and at > oldest:
+            return None
+        oldest = at
+    return oldest
+
+
+def _covers(query_key: str, reaches: datetime | None, read_at: datetime) -> bool:
+    query = _QUERY_OF[query_key]
+    if reaches is None or query.window is None or query.resource_type != "Observation":
+        return False
+    return reaches < read_at - query.window
 
 
 def _supplied(value: Any) -> tuple[list[Entry], str | None]:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +67,35 @@ def test_a_first_page_is_used_and_named_partial(page: Any) -> None:
     assert found.partial == ("creatinine",)
     assert len(found.snapshot.measurements(Analyte.CREATININE)) == 1
     assert [(gap.part, gap.code) for gap in found.snapshot.incomplete] == [("creatinine", "partial")]
+
+
+def _heart_rates(days_back: float, *, newest_first: bool = True, n: int = 20) -> list[dict[str, Any]]:
+    times = [READ_AT - timedelta(days=days_back * step / (n - 1)) for step in range(n)]
+    return [
+        observation(id=f"hr{i}", loinc="8867-4", value=80, unit="/min", at=at.isoformat())
+        for i, at in enumerate(times if newest_first else reversed(times))
+    ]
+
+
+def test_a_page_that_reaches_back_past_a_query_s_window_is_whole_for_that_query() -> None:
+    found = read(whole(vitals=searchset(*_heart_rates(4), next_url="https://ehr.example/fhir?p=2")))
+    assert found.partial == ("body",)  # weight and height are looked for over a year
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(_heart_rates(2), id="it does not reach back far enough"),
+        pytest.param(_heart_rates(4, newest_first=False), id="it is not sorted"),
+        pytest.param(_heart_rates(4, n=5), id="too few to prove the order"),
+        pytest.param(
+            [*_heart_rates(4), {**_heart_rates(4)[0], "effectiveDateTime": "2026"}], id="a time is unclear"
+        ),
+    ],
+)
+def test_otherwise_a_page_with_a_next_is_partial_for_every_query(page: list[dict[str, Any]]) -> None:
+    found = read(whole(vitals=searchset(*page, next_url="https://ehr.example/fhir?p=2")))
+    assert found.partial == ("vitals", "body", "urine")
 
 
 def test_another_patients_results_are_dropped_and_reported() -> None:
