@@ -67,7 +67,7 @@ def kidney_facts(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> 
     age = age_years(snapshot.birth_date, now) if snapshot.birth_date else None
     assessed = outcome if isinstance(outcome, Assessment) else None
     kdigo = assessed.kdigo if assessed else None
-    dialysed = kdigo is not None and kdigo.criterion is KdigoCriterion.RRT
+    dialysed = isinstance(outcome, NotApplicable) or (kdigo is not None and kdigo.criterion is KdigoCriterion.RRT)
     egfr, equation, steady = _egfr(outcome, snapshot, creatinine, age) if not dialysed else (None, None, False)
     risk = assessed.risk if assessed else None
     episode = kdigo.episode if kdigo else None
@@ -105,8 +105,6 @@ def _latest(snapshot: PatientSnapshot, analyte: Analyte, now: datetime, max_age:
 def _egfr(
     outcome: Outcome, snapshot: PatientSnapshot, creatinine: Measurement | None, age: float | None
 ) -> tuple[float | None, str | None, bool]:
-    if isinstance(outcome, NotApplicable):
-        return None, None, False
     if isinstance(outcome, Assessment) and outcome.egfr is not None:
         return outcome.egfr.ml_min_1_73m2, outcome.egfr.equation, outcome.egfr.steady_state
     if creatinine is None or snapshot.sex is None or age is None or age < ADULT_YEARS:
