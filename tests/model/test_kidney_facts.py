@@ -1,4 +1,4 @@
-"""What the drug rules know of the kidneys: nothing too old, nothing beyond a limit, nothing that dialysis cleared."""
+"""What the drug rules know of the kidneys: nothing too old, nothing beyond a limit, nothing dialysis cleared."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
