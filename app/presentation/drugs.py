@@ -122,9 +122,12 @@ def _words(snapshot: PatientSnapshot, active: int, listed: int, unrecognised: in
     if not active:
         return missing.strip() or "The chart holds no active drug."
     of = f"{active} active order{'s' if active != 1 else ''}"
-    known = f"{listed or 'None'} of {of} {'is' if listed == 1 else 'are'} known to harm or to depend on kidneys."
-    unclear = f" {unrecognised} could not be recognised at all." if unrecognised else ""
-    return f"{known}{unclear}{missing}"
+    harm = "to harm or to depend on kidneys"
+    verb = "is" if listed == 1 else "are"
+    if unrecognised:
+        known = f"{listed or 'None'} of the others {verb} known {harm}."
+        return f"{unrecognised} of {of} could not be recognised. {known}{missing}"
+    return f"{listed or 'None'} of {of} {verb} known {harm}.{missing}"
 
 
 def _is_unread(snapshot: PatientSnapshot) -> bool:

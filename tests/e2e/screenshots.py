@@ -110,7 +110,8 @@ def _picture(page: Page, path: Path) -> None:
     if path.suffix == ".jpg":
         page.screenshot(path=path, full_page=True, type="jpeg", quality=_QUALITY)
     else:
-        page.screenshot(path=path, full_page=True)
+        page.set_viewport_size({"width": 1280, "height": 1000})
+        page.screenshot(path=path)
     print(f"{path}  {path.stat().st_size // 1024} kB")
 
 
