@@ -102,6 +102,7 @@ DIALECTS: tuple[CdsDialect, ...] = (
     ),
 )
 _BY_ID = {dialect.id: dialect for dialect in DIALECTS}
+# Numbers the documentation shows; which trigger each stands for is not public, so this pairing is ours.
 _TRIGGERS = {"order-select": 18, "order-sign": 23, "encounter-discharge": 27}
 
 

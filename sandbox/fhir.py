@@ -136,14 +136,15 @@ class _Server:
         _allow("GET", "HEAD")
         return self._search(self._enter(type_), type_, [(link.parameter, token)])
 
-    def unknown(self, rest: str = "") -> Response:
-        if not rest.startswith(".well-known/"):  # public, also where there is nothing
-            self.authorize(request.headers.get("Authorization"))
+    def unknown(self, rest: str = "") -> Response:  # noqa: ARG002  # the path, which Flask passes
+        self.authorize(request.headers.get("Authorization"))
         raise RequestRefused(404, "not-found", "This FHIR server has nothing at this address.")
 
     def _enter(self, type_: str) -> Access:
         """Everything that is checked before a type's resources are looked at."""
         spoiling.delay(self.faults, self.pause)
+        if type_ == ".well-known":
+            raise RequestRefused(404, "not-found", "This server does not publish that document.")
         access = self.authorize(request.headers.get("Authorization"))
         _check_negotiation()
         if type_ not in offered(self.records.profile):

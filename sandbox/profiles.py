@@ -1,7 +1,7 @@
 """The vendor profiles of the embedded EHR. VN and SL items: the standards checklist; VN-38 asks for this file.
 
 A profile is a test double made of published facts, not the vendor's software: passing here is necessary, not
-sufficient. `docs/embedded-ehr.md` is generated from this data.
+sufficient. `docs/embedded-ehr.md` lists them; `docs/vendors.md` says what it means for a hospital.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from sandbox.cds_dialects import DIALECTS
 from sandbox.ids import id_shape
 from sandbox.profiles import PROFILE_IDS, PROFILES, find_profile
 from sandbox.registration import registration_table
-from sandbox.vendor import VendorProfile
+from sandbox.vendor import BASIS_WORDS, VendorProfile
 from tests.builders.smart_app import SmartApp, new_smart_app
 
 RECORD = "10000032"
@@ -117,8 +119,6 @@ def test_following_the_pages_brings_every_result_of_the_patient(profile_id: str)
     while (url := next_url(bundle)) is not None:
         bundle = here.get(url).json
         ids += [resource["id"] for resource in resources(bundle)]
-    stored = site("standard").app.services.settings  # the same patient on a standard server
-    assert stored.profile == "standard"
     total = site("standard").search("Observation", "&category=laboratory&_count=0")["total"]
     assert len(set(ids)) == total
     assert (len(ids) > total) is (here.profile.repeats_across_pages > 0)
@@ -277,3 +277,15 @@ def test_the_settings_page_says_what_departs_and_from_where_it_is_known() -> Non
     page = site("oracle").app.http.get("/settings").text
     assert "repeats_across_pages" in page
     assert "VN-20" in page
+
+
+def test_the_document_lists_every_profile_and_dialect_as_they_are() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "embedded-ehr.md").read_text(encoding="utf-8")
+    for profile in PROFILES:
+        assert f"| `{profile.id}` | {profile.name} | {profile.summary} |" in text
+    for dialect in DIALECTS:
+        assert (
+            f"| `{dialect.id}` | {dialect.name} | {dialect.algorithm} | {dialect.token_life_seconds} s |" in text
+        )
+    for word, meaning in BASIS_WORDS.items():
+        assert f"| {word} | {meaning} |" in text
