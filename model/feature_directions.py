@@ -1,7 +1,7 @@
 """Which way the risk may go with a feature, where physiology says so; data, with a reason each.
 
 A curve fitted to charts alone can learn that a pressure of 40 mmHg is good for the kidney (few such charts, many
-of them artefacts) or that fever protects it. No clinician would believe the next number. So training may only
+of them artefacts) or that urea does no harm. No clinician would believe the next number. So training may only
 step the risk the way stated here: up never falls as the value rises, down never rises, a valley never falls
 going out of the normal range on either side. What is left to the data is in `FREE`, with the reason.
 Price and evidence: `model/training/DECISIONS.md`.

@@ -34,6 +34,7 @@ def creatinine_only(table: LandmarkTable) -> Scorer:
 
     raw = design(table.values)
     mean, spread = raw.mean(0), raw.std(0)
+    spread[spread == 0.0] = 1.0  # a column that never varies says nothing
     fitted = LogisticRegression(max_iter=1000).fit((raw - mean) / spread, table.outcome)
     return lambda values: np.asarray(fitted.decision_function((design(values) - mean) / spread))
 

@@ -89,7 +89,7 @@ def run_study(cohort: Cohort, *, resamples: int, progress: Progress = silent) ->
     heads = {"onset": (cohort.onset, ONSET_RECIPE), "progression": (cohort.progression, PROGRESSION_RECIPE)}
     found: dict[str, Any] = {
         "study": "transport",
-        "command": "aki model validate --data ../shared/data/physionet2019",
+        "command": f"aki model study --data ../shared/data/physionet2019 --resamples {resamples}",
         "resamples": resamples,
         "data": [asdict(source) for source in cohort.sources],
     }

@@ -1,5 +1,6 @@
 """How well the model does for whom: sex, age, kind of unit, kidney function."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -31,10 +32,16 @@ def subgroups_of(table: LandmarkTable) -> dict[str, dict[str, Mask]]:
     }
 
 
-def subgroup_performance(table: LandmarkTable, log_odds: Floats, *, resamples: int) -> dict[str, Any]:
+def subgroup_performance(
+    table: LandmarkTable,
+    log_odds: Floats,
+    *,
+    resamples: int,
+    divisions: Mapping[str, Mapping[str, Mask]] | None = None,
+) -> dict[str, Any]:
     """AUROC and observed over expected in every subgroup with enough events, and each division's largest gap."""
     found: dict[str, Any] = {}
-    for division, groups in subgroups_of(table).items():
+    for division, groups in (divisions or subgroups_of(table)).items():
         reported = {
             name: _one(table.rows(inside), log_odds[inside], resamples)
             for name, inside in groups.items()

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from app.cli import model as cli
+from app.cli.model_data import read_local_data
+from model.analytes import Analyte
 from model.artifact import load_bundled_model
 
 
@@ -54,3 +57,70 @@ def test_without_the_training_group_the_way_to_get_it_is_told(
 
 def test_a_missing_folder_is_a_usage_error() -> None:
     assert run("train", "--data", "nowhere")[0] == 2
+
+
+def hourly_table(path: Path, patients: int) -> None:
+    """Made-up patients, every third of whom has a rise; nobody real."""
+    rows = ["patient_id,hour,age,sex,creatinine,urea_nitrogen,mean_bp"]
+    for number in range(patients):
+        sex, level = ("female", "male")[number % 2], 0.7 + number % 7 / 10
+        rise = 0.4 if number % 3 == 0 else 0.1 * (number % 2)
+        for hour, creatinine in ((0, level), (20, level + 0.1 * (number % 2)), (40, level + rise)):
+            rows.append(
+                f"p{number},{hour},{40 + number % 50},{sex},{creatinine:.1f},{12 + number % 40},{60 + number % 30}"
+            )
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def test_validate_writes_the_report_of_an_hourly_table(tmp_path: Path) -> None:
+    hourly_table(tmp_path / "own.csv", 90)
+    out = tmp_path / "out"
+    code, output = run(
+        "validate", "--data", str(tmp_path / "own.csv"), "--site", "Ours", "--resamples", "10", "--out", str(out)
+    )
+    assert code == 0, output
+    found = json.loads((out / "validation.json").read_text(encoding="utf-8"))
+    assert found["onset"]["cohort"]["patients"] == 90
+    assert found["model"]["sha256"] == load_bundled_model().identity.sha256
+    page = (out / "validation.html").read_text(encoding="utf-8")
+    assert "at Ours" in page
+    assert str(tmp_path) not in page
+
+
+def test_validate_says_when_there_are_too_few_events_or_nothing_it_can_read(tmp_path: Path) -> None:
+    hourly_table(tmp_path / "own.csv", 4)
+    code, output = run("validate", "--data", str(tmp_path / "own.csv"), "--out", str(tmp_path / "out"))
+    assert (code, "events are in these data" in output) == (1, True)
+    (tmp_path / "empty").mkdir()
+    code, output = run("validate", "--data", str(tmp_path / "empty"), "--out", str(tmp_path / "out"))
+    assert (code, "neither" in output) == (1, True)
+
+
+def test_fhir_bundles_become_stays_and_unreadable_ones_are_counted(tmp_path: Path) -> None:
+    def observation(name: str, hour: int, value: float) -> dict[str, object]:
+        return {
+            "resourceType": "Observation",
+            "id": name,
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "2160-0"}]},
+            "subject": {"reference": "Patient/made-up"},
+            "effectiveDateTime": f"2031-05-04T{hour:02d}:00:00Z",
+            "valueQuantity": {
+                "value": value,
+                "unit": "mg/dL",
+                "system": "http://unitsofmeasure.org",
+                "code": "mg/dL",
+            },
+        }
+
+    patient = {"resourceType": "Patient", "id": "made-up", "gender": "female", "birthDate": "1971-05-04"}
+    resources = [patient, observation("one", 2, 0.9), observation("two", 8, 1.1)]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": r} for r in resources]}
+    path = tmp_path / "charts.ndjson"
+    path.write_text(json.dumps(bundle) + "\n\n{}\nnot json\n", encoding="utf-8")
+    given = read_local_data(path, site="Ours", now=datetime(2031, 6, 1, tzinfo=UTC))
+    assert given.unreadable == 2
+    (stay,) = given.stays
+    assert stay.timeline.series[Analyte.CREATININE].hours == [0.0, 6.0]
+    assert stay.timeline.series[Analyte.CREATININE].values == [0.9, 1.1]
+    assert stay.hospital == "Ours"
