@@ -41,8 +41,9 @@ def serve(host: str | None, port: int | None, config: Path | None) -> None:
 
 
 def _default_config() -> Path | None:
-    """The one in the working directory, else the one beside the code."""
-    places = (Path(_CONFIG_NAME), Path(__file__).resolve().parents[2] / _CONFIG_NAME)
+    """The one in the working directory, else the one of the source tree or of the installed wheel."""
+    package = Path(__file__).resolve().parents[1]
+    places = (Path(_CONFIG_NAME), package.parent / _CONFIG_NAME, package / _CONFIG_NAME)
     return next((place for place in places if place.is_file()), None)
 
 
