@@ -109,6 +109,7 @@ def _incomplete_reasons(snapshot: PatientSnapshot) -> list[Reason]:
 
 def _inputs(snapshot: PatientSnapshot, now: datetime) -> Inputs:
     used = sum(
-        sum([item.at <= now and item.available_at <= now for item in series]) for series in snapshot.series.values()
+        sum([item.at <= now and item.available_at <= now for item in series])
+        for series in snapshot.series.values()
     )
     return Inputs(used, snapshot.rejected, snapshot.incomplete)

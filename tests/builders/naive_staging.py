@@ -89,7 +89,7 @@ def urine_stage(points: Sequence[Point], index: int, weight_kg: Number, longest_
 def urine_rates(points: Sequence[Point], index: int, weight_kg: Number, longest_gap: int) -> dict[int, Fraction]:
     """mL/kg/h over the 6, 12 and 24 h before one charted time, where they are charted whole.
 
-    `points` are (minute, mL), strictly ascending; a volume was passed evenly since the entry before it; an interval
+    `points` are (minute, mL), strictly ascending; a volume was passed evenly since the entry before; an interval
     longer than `longest_gap` minutes breaks the chart.
     """
     last = points[index][0]
