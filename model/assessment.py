@@ -121,12 +121,14 @@ class Egfr:
     """Estimated GFR of the latest creatinine. Not valid as a number to dose by unless `steady_state`.
 
     `steady_state` is True only when earlier values show it: a lone creatinine is not known to be steady.
+    `kinetic_ml_min_1_73m2` is given only while creatinine moves from a measured baseline (`model.kinetic_egfr`).
     """
 
     ml_min_1_73m2: float
     equation: str
     steady_state: bool
     at: datetime | None = None
+    kinetic_ml_min_1_73m2: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

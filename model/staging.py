@@ -1,6 +1,6 @@
 """Staging of one chart: the KDIGO stage, the NHS warning, the eGFR, and a reason for each part not given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from model.age import ADULT_AGE_YEARS, age_years
@@ -14,6 +14,7 @@ from model.hospital_stays import hospital_times
 from model.kdigo import CreatinineNow, combine, creatinine_now
 from model.kdigo_creatinine import StagingRules
 from model.kdigo_urine import UrineStage, stage_urine
+from model.kinetic_egfr import kinetic_egfr, result_before
 from model.nhs import NhsPatient, nhs_alert
 from model.policy import EgfrEquation, SitePolicy
 from model.rrt import current_course
@@ -45,11 +46,14 @@ def stage(snapshot: PatientSnapshot, now: datetime, policy: SitePolicy) -> Stagi
     current = _is_current(course, now, policy, reasons)
     creatinine = _creatinine(snapshot, course, now, policy, reasons) if current else None
     urine = _urine(snapshot, now, policy, reasons)
-    kdigo = combine(creatinine, urine[-1] if urine else None, current_course(snapshot.procedures, now), now)
+    dialysis = current_course(snapshot.procedures, now)
+    kdigo = combine(creatinine, urine[-1] if urine else None, dialysis, now)
     reasons.extend(_not_recovered(kdigo))
     nhs = egfr = None
     if creatinine is not None:
         egfr = _egfr(snapshot, creatinine, is_steady(course, kdigo), now, policy, reasons)
+        if egfr is not None and dialysis is None:  # dialysis clears creatinine too
+            egfr = replace(egfr, kinetic_ml_min_1_73m2=_kinetic(snapshot, course, creatinine, egfr, now, policy))
         if policy.nhs_algorithm:
             patient = NhsPatient(snapshot.birth_date, snapshot.sex)
             nhs = nhs_alert(course, len(course) - 1, patient, policy)
@@ -178,3 +182,28 @@ def _egfr(
         return None
     value = bedside_schwartz(creatinine.mg_dl, height)
     return Egfr(value, EgfrEquation.SCHWARTZ.label, steady, creatinine.at)
+
+
+def _kinetic(
+    snapshot: PatientSnapshot,
+    course: CreatinineCourse,
+    creatinine: CreatinineNow,
+    egfr: Egfr,
+    now: datetime,
+    policy: SitePolicy,
+) -> float | None:
+    """The kinetic eGFR of an adult whose creatinine moves from a measured baseline, else None."""
+    baseline, before = creatinine.baseline, result_before(course)
+    if egfr.steady_state or baseline is None or baseline.n == 0 or before is None or _is_child(snapshot, now):
+        return None
+    if snapshot.birth_date is None or snapshot.sex is None:
+        return None
+    age = age_years(snapshot.birth_date, now)
+    earlier_mg_dl, hours = before
+    return kinetic_egfr(
+        baseline_mg_dl=baseline.creatinine_mg_dl,
+        baseline_egfr=adult_egfr(policy.egfr_equation, baseline.creatinine_mg_dl, age, snapshot.sex),
+        earlier_mg_dl=earlier_mg_dl,
+        latest_mg_dl=creatinine.mg_dl,
+        hours=hours,
+    )

@@ -15,7 +15,7 @@ from app.presentation.wording import (
     moment,
     umol_l,
 )
-from model.assessment import Assessment, InsufficientData, KdigoStaging, NotApplicable, Outcome
+from model.assessment import Assessment, Egfr, InsufficientData, KdigoStaging, NotApplicable, Outcome
 from model.snapshot import Measurement, PatientSnapshot
 
 
@@ -132,10 +132,17 @@ def _other_facts(outcome: Assessment) -> list[Fact]:
     if outcome.egfr:
         steady = "" if outcome.egfr.steady_state else " · creatinine is not steady: do not dose by this"
         value = f"{outcome.egfr.ml_min_1_73m2:.0f} mL/min/1.73 m²"
-        facts.append(Fact("eGFR", value, f"{outcome.egfr.equation}{steady}"))
+        facts.append(Fact("eGFR", value, f"{outcome.egfr.equation}{steady}{_kinetic(outcome.egfr)}"))
     if outcome.nhs:
         ratio = outcome.nhs.ratio
         note = f"ratio {ratio:.2f} to its own reference value" if ratio is not None else ""
         value = "no alert" if outcome.nhs.alert == "none" else outcome.nhs.alert
         facts.append(Fact("NHS England alert", value, note))
     return facts
+
+
+def _kinetic(egfr: Egfr) -> str:
+    """The estimate that allows for the movement, marked as what it is."""
+    if egfr.kinetic_ml_min_1_73m2 is None:
+        return ""
+    return f" · kinetic estimate {egfr.kinetic_ml_min_1_73m2:.0f} (Chen 2013), for information"

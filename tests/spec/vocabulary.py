@@ -252,6 +252,11 @@ def _episode(outcome: Assessment, _: str) -> str:
     return f"{episode.state} {episode.phase} since {_ago(episode.onset_at)}" if episode else "None"
 
 
+def _kinetic(outcome: Assessment, _: str) -> str:
+    value = outcome.egfr.kinetic_ml_min_1_73m2 if outcome.egfr else None
+    return "none" if value is None else f"{value:.0f}"
+
+
 _SAYINGS: dict[str, Callable[[Assessment, str], str]] = {
     "stage": _stage,
     "creatinine stage": _kdigo("creatinine_stage"),
@@ -264,6 +269,7 @@ _SAYINGS: dict[str, Callable[[Assessment, str], str]] = {
     "episode": _episode,
     "reason": _reason,
     "without reason": _no_reason,
+    "kinetic": _kinetic,
     "steady": lambda outcome, _: str(outcome.egfr.steady_state if outcome.egfr else None).lower(),
     "nhs": _nhs,
     "against": _nhs_reference,
