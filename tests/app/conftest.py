@@ -1,7 +1,6 @@
-"""Fixtures of the application: a clock that stands still, a fake EHR, and a guard against any connection."""
+"""Fixtures of the application: a clock that stands still, and the schema on each engine."""
 
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from sqlalchemy import Engine
 from app.database import upgrade
 from tests.builders.clock import Clock
 from tests.builders.databases import ENGINES, fresh_engine
-from tests.builders.fake_ehr import FakeEhr, running_fake_ehr
 
 
 @pytest.fixture
@@ -24,23 +22,3 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]
     with fresh_engine(request.param, tmp_path) as engine:
         upgrade(engine)
         yield engine
-
-
-@pytest.fixture
-def ehr() -> Iterator[FakeEhr]:
-    with running_fake_ehr() as fake:
-        yield fake
-
-
-@pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Fails on any attempt to connect or to resolve a name; the count of attempts is what it returns."""
-    attempts: list[object] = []
-
-    def refuse(*args: object, **_: object) -> None:
-        attempts.append(args)
-        raise AssertionError("something tried to reach the network")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    return lambda: len(attempts)
