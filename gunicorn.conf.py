@@ -7,8 +7,8 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251  before numpy-like libraries start their threads
 
-from app.configuration import ConfigurationError
-from app.ehrs import load_configuration
+from app.configured.ehrs import load_configuration
+from app.configured.problems import ConfigurationError
 
 try:
     settings, _ = load_configuration()
@@ -39,8 +39,8 @@ control_socket_disable = True
 
 def when_ready(server: Any) -> None:
     """Once, before the workers: write down what changed since the last start. With no trail, views fail closed."""
-    from app.audit import AuditFailed
-    from app.configuration_audit import note_configuration
+    from app.auditing.setting_changes import note_configuration
+    from app.auditing.trail import AuditFailed
 
     services = server.app.wsgi().extensions["aki"]
     try:

@@ -9,18 +9,18 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.cds import cds_dependencies
-from app.ehrs import load_configuration
-from app.error_pages import register_error_pages
-from app.health import health_blueprint
-from app.launching import LaunchReception, session_blueprint
-from app.logs import configure_logs
-from app.metrics import count_answers
-from app.pages import pages_blueprint
-from app.rate_limits import rate_limits
-from app.security_headers import add_security_headers
+from app.cds.connection import cds_dependencies
+from app.configured.ehrs import load_configuration
+from app.configured.settings import Settings
+from app.launched.reception import LaunchReception, session_blueprint
+from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
-from app.settings import Settings
+from app.telemetry.logs import configure_logs
+from app.telemetry.metrics import count_answers
+from app.web.error_pages import register_error_pages
+from app.web.health import health_blueprint
+from app.web.rate_limits import rate_limits
+from app.web.security_headers import add_security_headers
 from cds_hooks.routes import cds_blueprint
 from launch.routes import LaunchDependencies, launch_blueprint
 

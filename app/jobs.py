@@ -15,10 +15,10 @@ from typing import Final
 from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.audit import AuditEvent, AuditTrail, operator
-from app.audit_anchors import Anchor, anchor_now, purge_before
-from app.sessions import Clock
-from app.tables import Base, CdsJtiRow, JobLeaseRow, LaunchSessionRow, PendingLaunchRow
+from app.auditing.anchors import Anchor, anchor_now, purge_before
+from app.auditing.trail import AuditEvent, AuditTrail, operator
+from app.launched.sessions import Clock
+from app.storage.tables import Base, CdsJtiRow, JobLeaseRow, LaunchSessionRow, PendingLaunchRow
 
 _LEASE: Final = timedelta(minutes=30)
 _DAYS_IN_A_YEAR: Final = 365.25

@@ -7,21 +7,21 @@ from datetime import UTC, datetime, timedelta
 import requests
 from sqlalchemy import Engine
 
-from app.audit import AuditTrail
-from app.configuration import ConfigurationError
-from app.counters import ASSESSMENTS, AUDIT_FAILURES
-from app.database import is_current, open_engine, upgrade
-from app.ehrs import Ehrs, load_ehrs
-from app.encryption import SealedBox, Undecipherable, sealed_box
-from app.observed import ObservedSession
-from app.outbound import Limits
-from app.pending import StoredPendingLaunches
-from app.renewals import Renewals
-from app.replay import UsedJwtIds
-from app.sessions import Clock, LaunchSessions
-from app.settings import PREFIX, Settings
-from app.signing_keys import StoredKeys
-from app.token_life import TokenLife
+from app.auditing.trail import AuditTrail
+from app.cds.replay import UsedJwtIds
+from app.configured.ehrs import Ehrs, load_ehrs
+from app.configured.problems import ConfigurationError
+from app.configured.settings import PREFIX, Settings
+from app.egress.guarded import Limits
+from app.egress.observed import ObservedSession
+from app.launched.pending import StoredPendingLaunches
+from app.launched.renewals import Renewals
+from app.launched.sessions import Clock, LaunchSessions
+from app.launched.token_life import TokenLife
+from app.storage.database import is_current, open_engine, upgrade
+from app.storage.encryption import SealedBox, Undecipherable, sealed_box
+from app.storage.signing_keys import StoredKeys
+from app.telemetry.counters import ASSESSMENTS, AUDIT_FAILURES
 from launch.client import ClientSettings, LaunchClient
 from launch.keys import ClientKeys
 from launch.registry import EhrRegistration, SigningAlgorithm

@@ -20,7 +20,7 @@ import pytest
 import requests
 import yaml
 
-from app.settings import Settings
+from app.configured.settings import Settings
 from tests.builders.hosted import Hosted, hosted, installation
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from app.configured.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 TRACKED = subprocess.run(

@@ -8,8 +8,8 @@ from urllib.parse import urljoin
 from app.checking.cli_tools import local_settings, single
 from app.checking.published import read_published
 from app.checking.run import Tools
-from app.configuration import ConfigurationError
-from app.ehrs import EhrConfig, Ehrs
+from app.configured.ehrs import EhrConfig, Ehrs
+from app.configured.problems import ConfigurationError
 from launch.errors import UnknownIssuer
 from launch.registry import origin_of
 

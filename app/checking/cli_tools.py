@@ -5,13 +5,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.checking.run import Tools
-from app.configuration import ConfigurationError
-from app.database import open_engine
-from app.ehrs import EhrConfig, Ehrs, ehrs_from
-from app.encryption import sealed_box
+from app.configured.ehrs import EhrConfig, Ehrs, ehrs_from
+from app.configured.problems import ConfigurationError
+from app.configured.settings import Settings
 from app.services import OutboundSessions
-from app.settings import Settings
-from app.signing_keys import StoredKeys
+from app.storage.database import open_engine
+from app.storage.encryption import sealed_box
+from app.storage.signing_keys import StoredKeys
 from launch.backend import BackendServices
 from launch.context import Tokens
 from launch.discovery import Discovery

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import requests
 
 from app.checking.findings import Finding, note, ok, problem
-from app.ehrs import EhrConfig
+from app.configured.ehrs import EhrConfig
 from launch.discovery import get_json
 from launch.errors import EhrUnavailable
 from launch.registry import is_below

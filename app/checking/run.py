@@ -20,7 +20,7 @@ from app.checking.published import (
     read_published,
 )
 from app.checking.statement import check_statement
-from app.ehrs import EhrConfig
+from app.configured.ehrs import EhrConfig
 from launch.authorization import requested_scopes
 from launch.context import Tokens
 from launch.errors import LaunchError

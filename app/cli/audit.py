@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from app.audit import AuditEvent, operator
-from app.audit_anchors import AnchorFileUnreadable
-from app.audit_anchors import verify as check_chain
-from app.audit_report import AuditReport, report_on
+from app.auditing.anchors import AnchorFileUnreadable
+from app.auditing.anchors import verify as check_chain
+from app.auditing.review import AuditReport, report_on
+from app.auditing.trail import AuditEvent, operator
 from app.cli.configured import configured
 from app.cli.installation import open_installation
 from app.cli.problems import Problem

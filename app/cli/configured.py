@@ -1,9 +1,9 @@
 """Settings and EHR registry for a command, with every problem of both named at once."""
 
 from app.cli.problems import Problem
-from app.configuration import ConfigurationError
-from app.ehrs import Ehrs, load_configuration
-from app.settings import Settings
+from app.configured.ehrs import Ehrs, load_configuration
+from app.configured.problems import ConfigurationError
+from app.configured.settings import Settings
 
 
 def configured() -> tuple[Settings, Ehrs]:

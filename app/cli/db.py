@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.audit import AuditEvent, operator
-from app.audit_anchors import AnchorFileUnreadable, set_aside_later_anchors
-from app.backup import BackupRefused, back_up, problems_of, put_back
+from app.auditing.anchors import AnchorFileUnreadable, set_aside_later_anchors
+from app.auditing.trail import AuditEvent, operator
 from app.cli.configured import configured
 from app.cli.installation import Installation, now, open_database, open_installation
 from app.cli.problems import Problem
-from app.database import downgrade, known_revisions, schema_revision
-from app.database import upgrade as upgrade_schema
-from app.encryption import sealed_box
+from app.storage.backup import BackupRefused, back_up, problems_of, put_back
+from app.storage.database import downgrade, known_revisions, schema_revision
+from app.storage.database import upgrade as upgrade_schema
+from app.storage.encryption import sealed_box
 
 _ANSWERS = "Check AKI_DATABASE_URL or AKI_STATE_DIR, and that the database answers."
 

@@ -8,7 +8,7 @@ import click
 from app.cli.problems import Problem
 
 if TYPE_CHECKING:
-    from app.demo import DemoSetting
+    from app.demo.processes import DemoSetting
 
 _PORT = click.IntRange(1024, 65535)
 
@@ -38,7 +38,7 @@ def demo(ehr_port: int, app_port: int, state_dir: Path, ehr_profile: str) -> Non
     aki demo --ehr-port 9191 --app-port 8181
     aki demo --ehr-profile epic
     """
-    from app.demo import DemoProblem, DemoSetting, run_demo
+    from app.demo.processes import DemoProblem, DemoSetting, run_demo
     from sandbox.profiles import PROFILE_IDS
 
     if ehr_profile not in PROFILE_IDS:

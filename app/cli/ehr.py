@@ -8,8 +8,8 @@ import click
 
 from app.cli.configured import configured
 from app.cli.problems import Problem
-from app.ehrs import EhrConfig
-from app.logs import configure_logs
+from app.configured.ehrs import EhrConfig
+from app.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
     from app.checking.findings import Report
@@ -113,7 +113,7 @@ def add(trust: tuple[str, ...], yes: bool, **answers: str | None) -> None:
     from app.checking.adding import config_of, entry_text, other_origins, table_of
     from app.checking.cli_tools import tools_for
     from app.checking.run import check_ehr
-    from app.configuration import ConfigurationError
+    from app.configured.problems import ConfigurationError
 
     configure_logs("ERROR")
     settings, ehrs = configured()

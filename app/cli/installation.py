@@ -7,11 +7,11 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.audit import AuditEvent, AuditFailed, AuditTrail
+from app.auditing.trail import AuditEvent, AuditFailed, AuditTrail
 from app.cli.configured import configured
 from app.cli.problems import Problem
-from app.database import is_current, open_engine
-from app.settings import Settings
+from app.configured.settings import Settings
+from app.storage.database import is_current, open_engine
 
 
 def now() -> datetime:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from app.audit import AuditFailed
+from app.auditing.trail import AuditFailed
 from app.cli.installation import now, open_installation
 from app.cli.problems import Problem
 from app.jobs import JobsHeld, Retention, run_jobs

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from app.audit import AuditEvent
+from app.auditing.trail import AuditEvent
 from app.cli.installation import Installation, now, open_installation
 from app.cli.problems import Problem
 from launch.keys import KeysUnreadable, StoredKey, signing_key, successor
@@ -107,8 +107,8 @@ def reseal_all(as_json: bool) -> None:
     \b
     AKI_MASTER_KEY=new,old aki keys reseal
     """
-    from app.encryption import sealed_box
-    from app.resealing import reseal
+    from app.storage.encryption import sealed_box
+    from app.storage.resealing import reseal
 
     installation = open_installation()
     done = reseal(installation.engine, sealed_box(installation.settings))
@@ -123,14 +123,14 @@ def reseal_all(as_json: bool) -> None:
 
 
 def _store(installation: Installation) -> Any:
-    from app.encryption import sealed_box
-    from app.signing_keys import StoredKeys
+    from app.storage.encryption import sealed_box
+    from app.storage.signing_keys import StoredKeys
 
     return StoredKeys(installation.engine, sealed_box(installation.settings), now)
 
 
 def _load(store: Any) -> list[StoredKey]:
-    from app.encryption import Undecipherable
+    from app.storage.encryption import Undecipherable
 
     try:
         found: list[StoredKey] = store.load()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from app.database import upgrade
+from app.storage.database import upgrade
 from tests.builders.clock import Clock
 from tests.builders.databases import ENGINES, fresh_engine
 

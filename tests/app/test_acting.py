@@ -14,12 +14,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request, Response
 
-from app.ehrs import ehrs_from
-from app.error_pages import register_error_pages
-from app.pages import pages_blueprint
+from app.configured.ehrs import ehrs_from
+from app.configured.settings import Settings
+from app.launched.sessions import cookie_name
+from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
-from app.sessions import cookie_name
-from app.settings import Settings
+from app.web.error_pages import register_error_pages
 from launch.context import LaunchContext, Tokens
 from model.assessment import ModelIdentity, Prediction, Reason
 from model.snapshot import PatientSnapshot

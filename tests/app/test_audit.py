@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from app.audit import AuditEvent, AuditFailed, AuditTrail
-from app.audit_anchors import AnchorFileUnreadable, ChainBreak, anchor_now, purge_before, verify
-from app.database import open_engine, upgrade
+from app.auditing.anchors import AnchorFileUnreadable, ChainBreak, anchor_now, purge_before, verify
+from app.auditing.trail import AuditEvent, AuditFailed, AuditTrail
+from app.storage.database import open_engine, upgrade
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from fhirclient.models.auditevent import AuditEvent as FhirAuditEvent
 
-from app.audit import AuditEvent, AuditTrail
-from app.audit_report import report_on
+from app.auditing.review import report_on
+from app.auditing.setting_changes import note_configuration
+from app.auditing.trail import AuditEvent, AuditTrail
 from app.cli import main
-from app.configuration_audit import note_configuration
 from app.services import AppServices, open_services
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 

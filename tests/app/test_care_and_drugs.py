@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.drug_notes import drug_findings
+from app.patient_page.drug_notes import drug_findings
 from app.presentation import PageSetting, PatientPage, patient_page
 from app.presentation.drugs import is_active
 from model.analytes import Analyte

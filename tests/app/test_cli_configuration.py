@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from app.audit import AuditEvent, AuditTrail
+from app.auditing.trail import AuditEvent, AuditTrail
 from app.cli import main
-from app.database import open_engine
+from app.storage.database import open_engine
 
 GOOD = """
 [[ehr]]

@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select
 
-from app.audit import AuditEvent, AuditTrail
-from app.audit_anchors import verify
-from app.backup import BackupRefused, back_up
+from app.auditing.anchors import verify
+from app.auditing.trail import AuditEvent, AuditTrail
+from app.cds.replay import UsedJwtIds
 from app.cli import main
-from app.database import known_revisions, open_engine, schema_revision, upgrade
-from app.encryption import SealedBox
 from app.jobs import JobsHeld, Retention, give_lease_back, last_finished_at, run_jobs, take_lease
-from app.replay import UsedJwtIds
-from app.signing_keys import StoredKeys
-from app.tables import AuditEventRow, CdsJtiRow
+from app.storage.backup import BackupRefused, back_up
+from app.storage.database import known_revisions, open_engine, schema_revision, upgrade
+from app.storage.encryption import SealedBox
+from app.storage.signing_keys import StoredKeys
+from app.storage.tables import AuditEventRow, CdsJtiRow
 from launch.keys import new_key
 from tests.builders.databases import ENGINES, fresh_database_url
 from tests.builders.registrations import MASTER_KEY

@@ -11,12 +11,20 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.audit import AuditEvent, AuditTrail
-from app.audit_anchors import anchor_now, verify
-from app.database import downgrade, is_current, known_revisions, open_engine, schema_revision, serialized, upgrade
-from app.encryption import SealedBox
-from app.signing_keys import StoredKeys
-from app.tables import Base, CdsJtiRow
+from app.auditing.anchors import anchor_now, verify
+from app.auditing.trail import AuditEvent, AuditTrail
+from app.storage.database import (
+    downgrade,
+    is_current,
+    known_revisions,
+    open_engine,
+    schema_revision,
+    serialized,
+    upgrade,
+)
+from app.storage.encryption import SealedBox
+from app.storage.signing_keys import StoredKeys
+from app.storage.tables import Base, CdsJtiRow
 from launch.keys import new_key
 from tests.builders.databases import ENGINES, fresh_engine
 from tests.builders.registrations import MASTER_KEY
@@ -165,9 +173,9 @@ def test_a_database_that_is_down_is_an_error_in_seconds_not_a_hang() -> None:
 
 
 def test_a_locked_sqlite_file_fails_the_audit_instead_of_hanging(tmp_path: Path, clock, monkeypatch) -> None:
-    from app.audit import AuditFailed
+    from app.auditing.trail import AuditFailed
 
-    monkeypatch.setattr("app.database._BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("app.storage.database._BUSY_TIMEOUT_MS", 50)
     with fresh_engine("sqlite", tmp_path) as engine:
         upgrade(engine)
         engine.dispose()

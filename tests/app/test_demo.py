@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from app.demo import REGISTRY, DemoProblem, DemoSetting, Server, write_registry
-from app.ehrs import load_ehrs
+from app.configured.ehrs import load_ehrs
+from app.demo.processes import REGISTRY, DemoProblem, DemoSetting, Server, write_registry
 from sandbox.profiles import PROFILE_IDS
 
 

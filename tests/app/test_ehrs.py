@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.configuration import ConfigurationError
-from app.ehrs import ehrs_from, load_ehrs
+from app.configured.ehrs import ehrs_from, load_ehrs
+from app.configured.problems import ConfigurationError
 from tests.builders.registrations import ehr_table
 
 LOCAL = "http://127.0.0.1:9090"

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from prometheus_client import REGISTRY
 
-from app import logs
-from app.errors import PUBLIC_ERRORS, public_error
 from app.factory import create_app
 from app.services import AppServices, open_services
+from app.telemetry import logs
+from app.web.errors import PUBLIC_ERRORS, public_error
 from launch.errors import LaunchError
 from model.artifact import ModelRefused
 from patient_context.errors import PatientContextError
@@ -137,7 +137,7 @@ def test_an_error_page_does_not_need_the_templates(application: Flask, monkeypat
     def broken(*_: Any, **__: Any) -> str:
         raise RuntimeError("template")
 
-    monkeypatch.setattr("app.error_pages.render_template", broken)
+    monkeypatch.setattr("app.web.error_pages.render_template", broken)
     response = application.test_client().get("/launch")
     assert response.status_code == 400
     assert "launch-parameters-missing" in response.text

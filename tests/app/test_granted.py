@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.factory import create_app
-from app.granted import missing_kinds
+from app.launched.granted import missing_kinds
 from app.services import AppServices, open_services
 from tests.builders.fake_ehr import FakeEhr, json_response
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for

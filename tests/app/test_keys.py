@@ -11,14 +11,14 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import Engine
 
-from app.audit import AuditTrail
+from app.auditing.trail import AuditTrail
 from app.cli import main
-from app.database import open_engine
-from app.encryption import SealedBox, Undecipherable
-from app.resealing import SEALED, Resealed, reseal
-from app.sessions import LaunchSessions, SessionMissing, cookie_name
-from app.signing_keys import StoredKeys
-from app.tables import Base
+from app.launched.sessions import LaunchSessions, SessionMissing, cookie_name
+from app.storage.database import open_engine
+from app.storage.encryption import SealedBox, Undecipherable
+from app.storage.resealing import SEALED, Resealed, reseal
+from app.storage.signing_keys import StoredKeys
+from app.storage.tables import Base
 from launch.context import LaunchContext, Tokens
 from launch.keys import ClientKeys, KeysUnreadable, StoredKey, successor
 from tests.builders.registrations import MASTER_KEY

@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
-from app.audit_anchors import verify
+from app.auditing.anchors import verify
 from app.factory import create_app
-from app.logs import configure_logs
 from app.services import AppServices, open_services
+from app.telemetry.logs import configure_logs
 from tests.builders.fake_ehr import FakeEhr, running_fake_ehr
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 

@@ -12,12 +12,12 @@ from flask import Flask
 from prometheus_client import REGISTRY, Counter, Histogram
 from werkzeug.wrappers import Response
 
-from app import counters, metrics
-from app.audit import AuditFailed
+from app.auditing.trail import AuditFailed
+from app.egress.guarded import LOOPBACK, Limits, OutboundRefused
+from app.egress.observed import ObservedSession
 from app.factory import create_app
-from app.observed import ObservedSession
-from app.outbound import LOOPBACK, Limits, OutboundRefused
 from app.services import AppServices, open_services
+from app.telemetry import counters, metrics
 from model.artifact import ModelRefused
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 
@@ -119,7 +119,7 @@ def test_the_state_of_the_installation_is_in_the_metrics(services: AppServices) 
 
 
 def test_an_audit_that_fails_is_counted(services: AppServices) -> None:
-    from app.audit import AuditEvent
+    from app.auditing.trail import AuditEvent
 
     before = _value("aki_audit_failures_total")
     with services.engine.begin() as connection:
@@ -138,7 +138,7 @@ def _metrics_known() -> set[str]:
     ]
     names = {each._name + ("_total" if each._type == "counter" else "") for each in made}
     names |= {f"{each._name}_bucket" for each in made if each._type == "histogram"}
-    state = re.findall(r'"(aki_[a-z_]+)"', (ROOT / "app/metrics.py").read_text())
+    state = re.findall(r'"(aki_[a-z_]+)"', (ROOT / "app/telemetry/metrics.py").read_text())
     return names | set(state)
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request, Response
 
-from app.outbound import (
+from app.egress.guarded import (
     LOOPBACK,
     GuardedSession,
     Limits,
@@ -156,7 +156,7 @@ def _resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> Iterator
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.outbound.socket.getaddrinfo", resolve)
+        patch.setattr("app.egress.guarded.socket.getaddrinfo", resolve)
         yield asked
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, update
 
-from app.encryption import SealedBox, Undecipherable, sealed_box
-from app.pending import StoredPendingLaunches
-from app.replay import UsedJwtIds
-from app.sessions import LaunchSessions, SessionExpired, SessionMissing, cookie_name
-from app.signing_keys import StoredKeys
-from app.tables import LaunchSessionRow
+from app.cds.replay import UsedJwtIds
+from app.launched.pending import StoredPendingLaunches
+from app.launched.sessions import LaunchSessions, SessionExpired, SessionMissing, cookie_name
+from app.storage.encryption import SealedBox, Undecipherable, sealed_box
+from app.storage.signing_keys import StoredKeys
+from app.storage.tables import LaunchSessionRow
 from launch.context import LaunchContext, Tokens
 from launch.errors import BrowserNotRecognised, LaunchNotRecognised
 from launch.keys import ClientKeys, new_key

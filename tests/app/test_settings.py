@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from app.configuration import ConfigurationError
-from app.ehrs import load_configuration
-from app.settings import Settings, load_settings
+from app.configured.ehrs import load_configuration
+from app.configured.problems import ConfigurationError
+from app.configured.settings import Settings, load_settings
 from tests.builders.registrations import MASTER_KEY
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.configuration import ConfigurationError
-from app.ehrs import Ehrs, ehrs_from
+from app.configured.ehrs import Ehrs, ehrs_from
+from app.configured.problems import ConfigurationError
 from model.analytes import Analyte
 from model.artifact import ModelRefused
 from model.assess import assess

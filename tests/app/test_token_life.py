@@ -11,13 +11,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.wrappers import Request, Response
 
-from app.database import open_engine, upgrade
-from app.encryption import sealed_box
 from app.factory import create_app
-from app.renewals import Renewals
+from app.launched.renewals import Renewals
+from app.launched.sessions import LaunchSession, SessionExpired, SessionMissing, cookie_name
+from app.launched.token_life import TokenLife
 from app.services import AppServices, open_services
-from app.sessions import LaunchSession, SessionExpired, SessionMissing, cookie_name
-from app.token_life import TokenLife
+from app.storage.database import open_engine, upgrade
+from app.storage.encryption import sealed_box
 from launch.context import LaunchContext, Tokens
 from launch.errors import EhrUnavailable, PatientChanged
 from launch.pending import BrowserTicket

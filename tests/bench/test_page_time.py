@@ -13,11 +13,11 @@ import pytest
 from flask import Flask
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from app.ehrs import ehrs_from
-from app.pages import pages_blueprint
+from app.configured.ehrs import ehrs_from
+from app.configured.settings import Settings
+from app.launched.sessions import cookie_name
+from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
-from app.sessions import cookie_name
-from app.settings import Settings
 from launch.context import LaunchContext, Tokens
 from model.snapshot import PatientSnapshot
 from tests.builders.assessed import NOW, creatinine, snapshot

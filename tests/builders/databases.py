@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, inspect
 
-from app.database import open_engine
+from app.storage.database import open_engine
 
 ENGINES = ("sqlite", "postgresql")
 _WHY_SKIPPED = "TEST_POSTGRES_URL names no PostgreSQL server (see tests/with_postgres.sh)"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from app.ehrs import Ehrs, ehrs_from
-from app.settings import Settings
+from app.configured.ehrs import Ehrs, ehrs_from
+from app.configured.settings import Settings
 from launch.registry import EhrRegistration
 
 MASTER_KEY = "a master key for tests that is long enough"

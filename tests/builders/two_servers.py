@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from app.ehrs import ehrs_from
+from app.configured.ehrs import ehrs_from
 from app.factory import create_app
 from app.services import AppServices, open_services
 from sandbox.factory import create_sandbox

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.audit import AuditTrail
-from app.audit_anchors import verify
-from app.database import open_engine, upgrade
+from app.auditing.anchors import verify
+from app.auditing.trail import AuditTrail
+from app.storage.database import open_engine, upgrade
 from tests.builders.cds import creatinine, full_prefetch, hook_body
 from tests.builders.databases import ENGINES, fresh_database_url
 from tests.builders.hosted import Hosted, hosted

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from app.logs import configure_logs
+from app.telemetry.logs import configure_logs
 from sandbox.store import BUNDLED_PATIENTS
 from tests.builders.databases import stored_bytes
 from tests.builders.smart_world import Browser, World, launched_page, running_world

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.audit_anchors import verify
+from app.auditing.anchors import verify
 from tests.builders.smart_world import (
     BASIC_SECRET,
     Browser,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.demo import DemoSetting
+from app.demo.processes import DemoSetting
 from tests.e2e.stage import Complaints, chromium_path, running_chromium, running_demo
 
 # A shared machine may be slow; what is waited for is never a duration.

@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from app.demo import DemoSetting
+from app.demo.processes import DemoSetting
 from tests.e2e.stage import (
     chromium_path,
     framed,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
 
-from app.demo import Demo, DemoSetting
+from app.demo.processes import Demo, DemoSetting
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser")
 CHROMIUM_ARGUMENTS = (

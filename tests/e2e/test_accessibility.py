@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from app.demo import DemoSetting
+from app.demo.processes import DemoSetting
 from tests.e2e.stage import open_alone, set_faults
 
 pytestmark = pytest.mark.browser

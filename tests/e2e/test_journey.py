@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.demo import DemoSetting
+from app.demo.processes import DemoSetting
 from tests.e2e.stage import Complaints, framed, open_first
 
 pytestmark = pytest.mark.browser

@@ -1,0 +1,1 @@
+"""The audit trail: its links, anchors, review, and changes of settings."""

@@ -1,0 +1,1 @@
+"""What the CDS Hooks services are given of this application."""

@@ -1,0 +1,40 @@
+"""JWT ids of CDS callers that have been used, shared by all workers and kept over restarts."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine, delete
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.launched.sessions import Clock, digest_of
+from app.storage.tables import CdsJtiRow
+
+_PURGE_EVERY: Final = timedelta(minutes=5)
+
+
+class UsedJwtIds:
+    """Each JWT works once: `cds_hooks.replay.JtiStore` on the database."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._purged_at = clock()
+
+    def remember(self, iss: str, jti: str, expires_at: datetime) -> bool:
+        """True the first time; False when this issuer has used this `jti` already. The primary key decides."""
+        if self._clock() - self._purged_at > _PURGE_EVERY:
+            self.purge()
+        jti_hash = digest_of(f"{len(iss)}:{iss}:{jti}")
+        try:
+            with Session(self._engine) as db, db.begin():
+                db.add(CdsJtiRow(jti_hash=jti_hash, expires_at=expires_at))
+        except IntegrityError:
+            return False
+        return True
+
+    def purge(self) -> None:
+        """Forget those whose JWT has expired anyway."""
+        self._purged_at = self._clock()
+        with Session(self._engine) as db, db.begin():
+            db.execute(delete(CdsJtiRow).where(CdsJtiRow.expires_at <= self._purged_at))

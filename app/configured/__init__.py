@@ -1,0 +1,1 @@
+"""What a site configures: settings from the environment, the EHR registry, every problem at once."""

@@ -1,0 +1,175 @@
+"""Loads `ehrs.toml`: one `[[ehr]]` table per EHR, with `[ehr.cds]`, `[ehr.reading]` and `[ehr.policy]` below it.
+
+Each part is checked by the room that uses it; all problems of all EHRs are named at once, by place in the file.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.configured.problems import ConfigurationError
+from app.configured.settings import Settings, load_settings, registry_place
+from cds_hooks.clients import CdsClient, CdsClientRegistry
+from cds_hooks.errors import MisconfiguredClient
+from launch.registry import EhrRegistration, EhrRegistry
+from model.policy import SitePolicy
+from patient_context.reading import SiteReading
+
+_PARTS = ("cds", "reading", "policy")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EhrConfig:
+    """One EHR as every room needs it. `cds` is None where the EHR does not call our CDS services."""
+
+    launch: EhrRegistration
+    cds: CdsClient | None
+    reading: SiteReading
+    policy: SitePolicy
+
+    @property
+    def id(self) -> str:
+        """The EHR's id in the registry."""
+        return self.launch.id
+
+
+class Ehrs:
+    """Every registered EHR. Raises ConfigurationError when two cannot be told apart."""
+
+    def __init__(self, configs: list[EhrConfig], *, development: bool = False) -> None:
+        self._by_id = {config.id: config for config in configs}
+        try:
+            self.registry = EhrRegistry(config.launch for config in configs)
+            self.cds_clients = CdsClientRegistry(
+                [config.cds for config in configs if config.cds], development=development
+            )
+        except ValueError as error:
+            raise ConfigurationError([f"ehr: {error}"]) from None
+        except MisconfiguredClient as error:
+            raise ConfigurationError([f"ehr: {error.text}"]) from None
+
+    def __iter__(self) -> Iterator[EhrConfig]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def by_id(self, ehr_id: str) -> EhrConfig:
+        """The EHR with this id. Raises KeyError."""
+        return self._by_id[ehr_id]
+
+
+def load_configuration() -> tuple[Settings, Ehrs]:
+    """Settings and registry from the environment. Raises ConfigurationError with the problems of both."""
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        problems = list(error.problems)
+        path, development = registry_place()
+        try:
+            load_ehrs(path, development=development)
+        except ConfigurationError as also:
+            problems += also.problems
+        raise ConfigurationError(problems) from None
+    return settings, load_ehrs(settings.ehrs_file, development=settings.development)
+
+
+def load_ehrs(path: Path, *, development: bool) -> Ehrs:
+    """Read the file. Raises ConfigurationError naming every problem as `ehr[0].cds.jku: ...`, never a value."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError([f"{path.name}: does not exist (AKI_EHRS_FILE names another file)"]) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError([f"{path.name}: cannot be read"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"{path.name}: is not TOML: {error}"]) from None
+    return ehrs_from(document, development=development)
+
+
+def ehrs_from(document: Mapping[str, Any], *, development: bool) -> Ehrs:
+    """EHRs of a parsed document. Raises ConfigurationError with every problem."""
+    tables = document.get("ehr", [])
+    problems = [f"{name}: is not known here (only [[ehr]] tables)" for name in document if name != "ehr"]
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigurationError([*problems, "ehr: must be [[ehr]] tables"])
+    configs = []
+    for index, table in enumerate(tables):
+        config = _ehr(table, f"ehr[{index}]", problems)
+        if config is not None and config.launch.allow_http and not development:
+            problems.append(f"ehr[{index}].allow_http: is for development (AKI_DEVELOPMENT=true) only")
+        if config is not None:
+            configs.append(config)
+    if problems:
+        raise ConfigurationError(problems)
+    return Ehrs(configs, development=development)
+
+
+def _ehr(table: Mapping[str, Any], place: str, problems: list[str]) -> EhrConfig | None:
+    own = {name: value for name, value in table.items() if name not in _PARTS}
+    registration = _checked(lambda: EhrRegistration(**_with_secret(own)), place, problems)
+    reading = _checked(lambda: _from_table(SiteReading, table.get("reading", {})), f"{place}.reading", problems)
+    policy = _checked(lambda: _from_table(SitePolicy, table.get("policy", {})), f"{place}.policy", problems)
+    if registration is None:
+        return None
+    cds = None
+    if "cds" in table:
+        cds = _checked(lambda: _cds_client(table["cds"], registration), f"{place}.cds", problems)
+    if reading is None or policy is None:
+        return None
+    return EhrConfig(launch=registration, cds=cds, reading=reading, policy=policy)
+
+
+def _with_secret(table: Mapping[str, Any]) -> dict[str, Any]:
+    """`client_secret_file` names a file that holds the secret, so that the registry itself holds none."""
+    rest = {name: value for name, value in table.items() if name != "client_secret_file"}
+    if "client_secret_file" not in table:
+        return rest
+    if "client_secret" in table:
+        raise ValueError("client_secret and client_secret_file: give one of them")
+    try:
+        return {
+            **rest,
+            "client_secret": Path(str(table["client_secret_file"])).read_text(encoding="utf-8").strip(),
+        }
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("client_secret_file: cannot be read") from None
+
+
+def _cds_client(table: Any, registration: EhrRegistration) -> CdsClient:
+    """The EHR as a CDS caller; what is not written is taken over from its launch registration."""
+    if not isinstance(table, dict):
+        raise ValueError("must be a table")
+    assumed = {
+        "iss": registration.iss,
+        "fhir_servers": (registration.iss,),
+        "allow_http": registration.allow_http,
+    }
+    return CdsClient(**{**assumed, **table, "ehr_id": registration.id})
+
+
+def _from_table(kind: type[T], table: Any) -> T:
+    """A room's frozen dataclass from a TOML table; unknown names are problems."""
+    if not isinstance(table, dict):
+        raise ValueError("must be a table")
+    unknown = sorted(table.keys() - {field.name for field in fields(kind)})  # type: ignore[arg-type]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: not known here")
+    return TypeAdapter(kind).validate_python(table)
+
+
+def _checked(build: Callable[[], T], place: str, problems: list[str]) -> T | None:
+    try:
+        return build()
+    except ValidationError as error:
+        for each in error.errors(include_url=False, include_input=False, include_context=False):
+            path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in each["loc"])
+            problems.append(f"{place}{path}: {each['msg'].removeprefix('Value error, ')}")
+    except (ValueError, TypeError) as error:
+        problems.append(f"{place}: {error}")
+    return None

@@ -1,0 +1,1 @@
+"""The demo: embedded EHR and app side by side."""

@@ -1,0 +1,1 @@
+"""From an accepted launch to its end: the session, its token, what was granted."""

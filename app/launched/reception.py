@@ -1,0 +1,106 @@
+"""What happens around a launch: the browser's cookie, the session, the audit trail, the way to the page."""
+
+import hmac
+
+from flask import Blueprint, Response, g, render_template, request
+
+from app.auditing.trail import Action, AuditEvent, AuditFailed
+from app.launched.granted import ScopesMissing, missing_kinds
+from app.launched.sessions import LaunchSession, RequestForged, cookie_name
+from app.services import AppServices
+from app.telemetry.metrics import count_launch
+from launch.context import LaunchContext
+from launch.errors import LaunchError
+from launch.pending import BrowserTicket
+
+
+class LaunchReception:
+    """`launch.routes.LaunchEvents` for this application."""
+
+    def __init__(self, services: AppServices) -> None:
+        self._services = services
+
+    def begun(self, ticket: BrowserTicket, response: Response) -> None:
+        """The ticket as a cookie, for as long as a launch may take."""
+        count_launch(g.get("ehr_id"), "begun")
+        set_ticket(response, ticket, max_age_seconds=self._services.settings.launch_minutes * 60)
+
+    def accepted(self, context: LaunchContext, pending_launch_id: str) -> Response:
+        """A new session with a new cookie, written down before anything is shown; then 303 to a clean address."""
+        services = self._services
+        missing = missing_kinds(context.tokens.scopes)
+        if missing:
+            services.launch_client.revoke(context.ehr_id, context.tokens)
+            raise ScopesMissing(missing)
+        session, ticket = services.sessions.start(context)
+        try:
+            services.audit.record(_event("launch-accepted", "success", session))
+        except AuditFailed:
+            services.sessions.end(session.id)
+            raise
+        count_launch(session.ehr_id, "accepted")
+        response = Response(status=303)
+        response.headers["Location"] = f"/p/{session.id}/"
+        drop_ticket(response, pending_launch_id)
+        set_ticket(response, ticket, max_age_seconds=services.settings.session_absolute_hours * 3600)
+        services.sessions.purge()
+        return response
+
+    def refused(self, ehr_id: str, error: LaunchError) -> None:
+        """A launch that came back from the EHR and could not be accepted."""
+        count_launch(ehr_id, error.code)
+        event = AuditEvent(
+            action="launch-refused", outcome=error.code, ehr_id=ehr_id, request_id=g.get("request_id")
+        )
+        self._services.audit.record(event)
+
+
+def session_blueprint(services: AppServices) -> Blueprint:
+    """`POST /p/<launch>/end`: the user is done. The form carries the session's `csrf_token` (SL-58, SL-70)."""
+    blueprint = Blueprint("session", __name__)
+
+    @blueprint.post("/p/<launch_id>/end")
+    def end(launch_id: str) -> Response:
+        session = services.sessions.open(launch_id, request.cookies)
+        g.ehr_id = session.ehr_id
+        if not hmac.compare_digest(request.form.get("csrf_token", "").encode(), session.csrf_token.encode()):
+            raise RequestForged
+        revoked = services.token_life.end(session)
+        services.audit.record(_event("launch-ended", "revoked" if revoked else "not-revoked", session))
+        response = Response(render_template("ended.html"), mimetype="text/html")
+        drop_ticket(response, session.id)
+        return response
+
+    return blueprint
+
+
+def _event(action: Action, outcome: str, session: LaunchSession) -> AuditEvent:
+    return AuditEvent(
+        action=action,
+        outcome=outcome,
+        ehr_id=session.ehr_id,
+        who=session.user_label,
+        patient_id=session.patient_id,
+        request_id=g.get("request_id"),
+    )
+
+
+def set_ticket(response: Response, ticket: BrowserTicket, *, max_age_seconds: int) -> None:
+    """One cookie per launch; works inside an EHR's frame and is kept apart per embedding site (SL-57)."""
+    response.set_cookie(
+        cookie_name(ticket.launch_id),
+        ticket.secret,
+        max_age=max_age_seconds,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="None",
+        partitioned=True,
+    )
+
+
+def drop_ticket(response: Response, launch_id: str) -> None:
+    """Take a launch's cookie back, with the attributes it was set with."""
+    response.delete_cookie(
+        cookie_name(launch_id), path="/", secure=True, httponly=True, samesite="None", partitioned=True
+    )

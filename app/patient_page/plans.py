@@ -1,0 +1,120 @@
+"""Which resource an act becomes at this EHR: the first form it takes and this launch may create (FH-18)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.launched.sessions import LaunchSession
+from app.patient_page.viewing import ViewedChart
+from app.presentation.actions import ASSESSMENT_FORMS, ORDER_FORM
+from app.presentation.care import repeat_due_at
+from app.presentation.creatinine import known_creatinines
+from model.assessment import Assessment, Outcome
+from patient_context.writer import Capabilities, may_create
+from patient_context.writing import identifier_of, risk_assessment, service_request_creatinine
+from patient_context.writing_forms import communication, document_reference, observation, shown_prediction
+
+ASSESSMENT: Final = "assessment"
+REPEAT_CREATININE: Final = "repeat-creatinine"
+KINDS: Final = (ASSESSMENT, REPEAT_CREATININE)
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """A resource ready to be shown, and why it has this form.
+
+    `same_as` is equal for two plans that would tell the chart the same, whatever the minute they were made.
+    """
+
+    resource: dict[str, Any]
+    why_this_form: str
+    identifiable: bool
+    same_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoPlan:
+    """Nothing can be written; `reason` is for the reader."""
+
+    reason: str
+
+
+def plan(
+    kind: str, viewed: ViewedChart, session: LaunchSession, capabilities: Capabilities, handover: str
+) -> WritePlan | NoPlan:
+    """What would be written for an act of `KINDS`."""
+    if kind == REPEAT_CREATININE:
+        return _order_plan(viewed, session, capabilities)
+    if not isinstance(viewed.outcome, Assessment):
+        return NoPlan("There is no assessment of this patient to write.")
+    forms = _forms(viewed.outcome, session.encounter_id, handover)
+    offered = [form for form in ASSESSMENT_FORMS if form in forms and form in capabilities.creatable]
+    permitted = [form for form in offered if may_create(session.scopes, form)]
+    if not permitted:
+        return NoPlan(_nowhere(offered))
+    chosen = permitted[0]
+    same_as = _sameness(kind, chosen, viewed)
+    return WritePlan(forms[chosen](), _why(chosen), chosen in capabilities.identifiable, same_as)
+
+
+def _forms(
+    outcome: Assessment, encounter_id: str | None, handover: str
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    """How each form is built; a number alone needs a number."""
+    prediction = shown_prediction(outcome)
+    forms: dict[str, Callable[[], dict[str, Any]]] = {
+        "RiskAssessment": lambda: risk_assessment(outcome, encounter_id=encounter_id),
+        "DocumentReference": lambda: document_reference(outcome, handover, encounter_id=encounter_id),
+        "Communication": lambda: communication(outcome, handover, encounter_id=encounter_id),
+    }
+    if prediction is not None:
+        forms["Observation"] = lambda: observation(outcome, prediction, encounter_id=encounter_id)
+    return forms
+
+
+def _order_plan(viewed: ViewedChart, session: LaunchSession, capabilities: Capabilities) -> WritePlan | NoPlan:
+    if ORDER_FORM not in capabilities.creatable or not may_create(session.scopes, ORDER_FORM):
+        return NoPlan("The EHR does not take draft orders from this launch. Order it in the EHR itself.")
+    outcome = viewed.outcome
+    due_at = repeat_due_at(outcome, viewed.snapshot) or outcome.assessed_at
+    resource = service_request_creatinine(
+        session.patient_id,
+        authored_at=outcome.assessed_at,
+        due_at=max(due_at, outcome.assessed_at),
+        encounter_id=session.encounter_id,
+        reason=_order_reason(outcome),
+        identifier=identifier_of(outcome, part=REPEAT_CREATININE),
+    )
+    why = "A draft: it becomes an order only when somebody signs it in the EHR."
+    same_as = _sameness(REPEAT_CREATININE, ORDER_FORM, viewed)
+    return WritePlan(resource, why, ORDER_FORM in capabilities.identifiable, same_as)
+
+
+def _sameness(kind: str, form: str, viewed: ViewedChart) -> str:
+    """Same act, same form, same last creatinine, same stage and same whole percent: the same thing to say."""
+    outcome = viewed.outcome
+    known = known_creatinines(viewed.snapshot, outcome.assessed_at)
+    told = [kind, form, known[-1].source if known else "none"]
+    if kind == ASSESSMENT and isinstance(outcome, Assessment):
+        prediction = shown_prediction(outcome)
+        told.append(str(outcome.kdigo.stage if outcome.kdigo else None))
+        told.append(f"{prediction.probability:.2f}" if prediction else "no number")
+    return "|".join(told)
+
+
+def _order_reason(outcome: Outcome) -> str:
+    if isinstance(outcome, Assessment) and outcome.kdigo and outcome.kdigo.stage:
+        return f"AKI stage {outcome.kdigo.stage} (KDIGO): course of creatinine"
+    return "Risk of acute kidney injury: course of creatinine"
+
+
+def _why(form: str) -> str:
+    if form == ASSESSMENT_FORMS[0]:
+        return "The EHR takes risk assessments, and this launch may create one."
+    return f"The EHR or this launch allows no risk assessment, so it is written as {form}."
+
+
+def _nowhere(offered: list[str]) -> str:
+    if offered:
+        return "This launch has no right to write to the chart. The text on the patient's page can be copied."
+    return "The EHR takes none of the forms an assessment can have. The text on the patient's page can be copied."

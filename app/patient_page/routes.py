@@ -1,0 +1,91 @@
+"""The pages people see: the patient's page, the model's card, and what this is."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, jsonify, render_template, request, url_for
+from jinja2 import ChoiceLoader, PackageLoader
+from werkzeug.exceptions import NotFound
+
+from app.chart import NARROW, WIDE, course_svg
+from app.configured.ehrs import EhrConfig
+from app.launched.sessions import LaunchSession
+from app.patient_page.acting import add_acting_routes
+from app.patient_page.plans import KINDS
+from app.patient_page.viewing import ReadChart, page_of, view_chart
+from app.presentation import PatientPage
+from app.services import AppServices
+from patient_context.reader import read
+
+ReadCard = Callable[[], Any]
+
+
+@cache
+def bundled_card() -> Any:
+    """`model/card.json`, written with the model: one source for page, JSON and Markdown (REG-28)."""
+    try:
+        return json.loads(files("model").joinpath("card.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise NotFound from missing
+
+
+def pages_blueprint(
+    services: AppServices, *, read_chart: ReadChart = read, read_card: ReadCard = bundled_card
+) -> Blueprint:
+    """`/`, `/p/<launch>/` and `/model`, with their templates and static files."""
+    pages = Blueprint("pages", "app", static_folder="static", static_url_path="/static")
+    pages.jinja_loader = ChoiceLoader([PackageLoader("app"), PackageLoader("nhsuk_frontend_jinja")])
+
+    @pages.get("/")
+    def home() -> str:
+        """What this is, and the standalone launch of each registered EHR."""
+        return render_template("home.html", ehrs=[_launch_link(config) for config in services.ehrs])
+
+    @pages.get("/p/<launch_id>/")
+    def patient(launch_id: str) -> str:
+        """One patient, read now, for the browser that launched. Raises what `app.web.errors` turns into a page."""
+        session = services.sessions.open(launch_id, request.cookies)
+        g.ehr_id = session.ehr_id
+        ehr = services.ehrs.by_id(session.ehr_id)
+        viewed = view_chart(services, session, ehr, read_chart)
+        return _render_patient(page_of(viewed, session, ehr, window=request.args.get("window")), session)
+
+    add_acting_routes(pages, services, read_chart)
+
+    @pages.get("/model")
+    def model_card() -> Response | str:
+        """The model's card, as a page or as JSON."""
+        card = read_card()
+        if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+            return jsonify(card)
+        return render_template("model.html", card=card)
+
+    return pages
+
+
+def _render_patient(page: PatientPage, session: LaunchSession) -> str:
+    course = page.course.course
+    return render_template(
+        "patient.html",
+        page=page,
+        self_url=url_for("pages.patient", launch_id=session.id),
+        write_urls={kind: url_for("pages.preview", launch_id=session.id, kind=kind) for kind in KINDS},
+        end_url=url_for("session.end", launch_id=session.id)
+        if "session.end" in current_app.view_functions
+        else "",
+        csrf_token=session.csrf_token,
+        expires_at=session.expires_at.isoformat(),
+        chart_wide=course_svg(course, WIDE) if course else "",
+        chart_narrow=course_svg(course, NARROW) if course else "",
+    )
+
+
+def _launch_link(config: EhrConfig) -> Mapping[str, str]:
+    return {
+        "name": config.launch.name,
+        "iss": config.launch.iss,
+        "href": url_for("launch.launch_standalone", ehr=config.id),
+    }

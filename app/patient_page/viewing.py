@@ -1,0 +1,86 @@
+"""Reading and assessing one patient for somebody's eyes: recorded before anything is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import g
+
+from app.auditing.trail import Action, AuditEvent
+from app.configured.ehrs import EhrConfig
+from app.launched.sessions import LaunchSession
+from app.patient_page.drug_notes import drug_findings
+from app.presentation import PageSetting, PatientPage, patient_page
+from app.services import AppServices
+from model.assessment import Outcome
+from model.snapshot import PatientSnapshot
+from patient_context.reader import FhirAccess
+
+ReadChart = Callable[..., PatientSnapshot]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewedChart:
+    """The chart as the EHR gave it just now, and what can be said of it."""
+
+    snapshot: PatientSnapshot
+    outcome: Outcome
+
+
+def fhir_access(session: LaunchSession) -> FhirAccess:
+    """The right this launch has at its EHR."""
+    return FhirAccess(session.fhir_base_url, session.access_token, session.scopes)
+
+
+def view_chart(
+    services: AppServices, session: LaunchSession, ehr: EhrConfig, read_chart: ReadChart
+) -> ViewedChart:
+    """Read, assess, write down who looked. Raises what `app.web.errors` turns into a page."""
+    now = services.clock()
+
+    def read(current: LaunchSession) -> PatientSnapshot:
+        return read_chart(
+            fhir_access(current),
+            patient_id=current.patient_id,
+            session=services.http_session_for(current.ehr_id),
+            now=now,
+            reading=ehr.reading,
+            deadline_seconds=services.settings.read_deadline_seconds,
+        )
+
+    snapshot = services.token_life.use(session, read)
+    outcome = services.assess(snapshot, now, ehr.id)
+    record_act(services, session, "chart-viewed", type(outcome).__name__, outcome)
+    return ViewedChart(snapshot, outcome)
+
+
+def page_of(
+    viewed: ViewedChart, session: LaunchSession, ehr: EhrConfig, *, window: str | None = None
+) -> PatientPage:
+    """What the templates print of a viewed chart."""
+    setting = PageSetting(
+        ehr_name=ehr.launch.name,
+        time_zone=ehr.reading.time_zone,
+        window=window,
+        need_patient_banner=session.need_patient_banner,
+        write_back=ehr.launch.write_back,
+        granted=session.scopes,
+        drug_notes=drug_findings,
+    )
+    return patient_page(viewed.outcome, viewed.snapshot, setting)
+
+
+def record_act(
+    services: AppServices, session: LaunchSession, action: Action, result: str, outcome: Outcome | None = None
+) -> None:
+    """One line of the audit trail. Raises AuditFailed: what cannot be recorded is not done."""
+    services.audit.record(
+        AuditEvent(
+            action=action,
+            outcome=result,
+            ehr_id=session.ehr_id,
+            who=session.fhir_user or session.user_label,
+            patient_id=session.patient_id,
+            model_sha256=outcome.model.sha256 if outcome and outcome.model else None,
+            request_id=g.get("request_id"),
+        )
+    )

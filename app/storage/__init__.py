@@ -1,0 +1,1 @@
+"""What rests on disk: database, tables, encryption, keys, backup, migrations."""

@@ -1,0 +1,149 @@
+"""The tables. Changing one needs a migration (`app/storage/migrations/versions`); a test compares the two."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A timezone-aware instant, stored in UTC: SQLite keeps no offset of its own."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """TIMESTAMP WITH TIME ZONE where the database has it."""
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; without offset on SQLite. A naive time is a bug and raises ValueError."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Back to an aware time in UTC."""
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+
+class PendingLaunchRow(Base):
+    """A launch sent to the EHR and not yet back. Holds hashes of `state` and cookie; the rest is sealed."""
+
+    __tablename__ = "pending_launch"
+
+    state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
+    launch_id: Mapped[str] = mapped_column(String(32))
+    ehr_id: Mapped[str] = mapped_column(String(40))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class LaunchSessionRow(Base):
+    """One launch, one patient. Tokens and context are sealed; the cookie is kept as a hash only."""
+
+    __tablename__ = "launch_session"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
+    ehr_id: Mapped[str] = mapped_column(String(40), index=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Counts renewals of the token: who renews compares it, so one renewal never overwrites another."""
+    renewing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """While a worker renews the token; the others wait. Runs out by itself if that worker dies."""
+
+
+class CdsJtiRow(Base):
+    """A CDS caller's JWT already used (hash of issuer and jti), kept until the JWT has expired."""
+
+    __tablename__ = "cds_jti"
+
+    jti_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class SigningKeyRow(Base):
+    """A private key of the client, sealed. Keys of one algorithm form a chain: each is followed by one at most."""
+
+    __tablename__ = "signing_key"
+    __table_args__ = (UniqueConstraint("alg", "succeeds", name="one_successor_per_key"),)
+
+    kid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    alg: Mapped[str] = mapped_column(String(8))
+    succeeds: Mapped[str] = mapped_column(String(64))
+    """The `kid` of the key before; empty for the first."""
+    signs_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditEventRow(Base):
+    """One line of the audit trail; `hash` covers `previous_hash` and `body`, so no line can change or vanish."""
+
+    __tablename__ = "audit_event"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    body: Mapped[str] = mapped_column(Text)
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class AuditAnchorRow(Base):
+    """A place of the chain held fast. `daily`: must still be there. `purged`: all up to here was let go."""
+
+    __tablename__ = "audit_anchor"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class JobLeaseRow(Base):
+    """Who runs a scheduled job now, until when at the latest, and when it last finished."""
+
+    __tablename__ = "job_lease"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    held_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SiteStateRow(Base):
+    """What was last seen of something that is audited when it changes, such as the configuration's digest."""
+
+    __tablename__ = "site_state"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WriteDraftRow(Base):
+    """A resource shown for writing to an EHR, sealed. `state` decides who may send it."""
+
+    __tablename__ = "write_draft"
+
+    id: Mapped[str] = mapped_column(String(43), primary_key=True)
+    launch_id: Mapped[str] = mapped_column(String(32), index=True)
+    state: Mapped[str] = mapped_column(String(12))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,0 +1,1 @@
+"""Logs, metrics and counters that cannot name a patient."""

@@ -1,0 +1,111 @@
+"""What is counted. Labels hold names of this program and of registered EHRs, never anything of a patient."""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from flask import Flask, Response, g, request
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.configured.settings import prometheus_dir
+from app.jobs import last_finished_at
+from app.services import AppServices
+from app.version import product_version
+from cds_hooks.services import SERVICES
+from model.errors import ModelError
+
+# Endpoint names only: a path holds a launch id.
+REQUESTS: Final = Counter("aki_requests_total", "Requests answered.", ["endpoint", "status"])
+SECONDS: Final = Histogram("aki_request_seconds", "Time to answer.", ["endpoint"])
+LAUNCHES: Final = Counter("aki_launches_total", "Launches by EHR and what became of them.", ["ehr", "outcome"])
+HOOKS: Final = Counter(
+    "aki_hook_calls_total", "CDS Hooks calls: card, silent, or the refusing status.", ["service", "outcome"]
+)
+
+_LAUNCH_ENDPOINTS: Final = frozenset({"launch.launch", "launch.launch_standalone", "launch.callback"})
+_HOOK_ENDPOINT: Final = "cds_hooks.serve"
+
+
+def count_answers(app: Flask) -> None:
+    """Count and time every answer, and hooks and launches by what became of them."""
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.monotonic()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        endpoint = request.endpoint or "none"
+        REQUESTS.labels(endpoint, str(response.status_code)).inc()
+        SECONDS.labels(endpoint).observe(time.monotonic() - g.get("started", time.monotonic()))
+        if endpoint == _HOOK_ENDPOINT and request.method == "POST":
+            HOOKS.labels(_service_asked(), _hook_outcome(response)).inc()
+        if endpoint in _LAUNCH_ENDPOINTS and response.status_code >= 400 and "launch_counted" not in g:
+            count_launch(g.get("ehr_id"), f"http-{response.status_code}")
+        return response
+
+
+def count_launch(ehr_id: str | None, outcome: str) -> None:
+    """Count what became of a launch; once per request."""
+    g.launch_counted = True
+    LAUNCHES.labels(ehr_id or "unknown", outcome).inc()
+
+
+def exposition(services: AppServices) -> bytes:
+    """Everything in Prometheus' text form: the counters of all workers, and the state of this installation."""
+    state = CollectorRegistry()
+    state.register(InstallationState(services))
+    return generate_latest(_registry()) + generate_latest(state)
+
+
+class InstallationState(Collector):
+    """What is so now, asked when Prometheus asks."""
+
+    def __init__(self, services: AppServices) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[Metric]:
+        """Model, database, time of the last scheduled jobs, version."""
+        refused = isinstance(self._services.model, ModelError)
+        yield _gauge("aki_model_available", "1 when the risk model is in use.", 0.0 if refused else 1.0)
+        build = GaugeMetricFamily("aki_build_info", "Version in use.", labels=["version"])
+        build.add_metric([product_version()], 1.0)
+        yield build
+        try:
+            finished_at = last_finished_at(self._services.engine)
+        except SQLAlchemyError:
+            yield _gauge("aki_database_up", "1 when the database answers.", 0.0)
+            return
+        yield _gauge("aki_database_up", "1 when the database answers.", 1.0)
+        stamp = finished_at.timestamp() if finished_at else 0.0
+        yield _gauge(
+            "aki_jobs_last_finished_timestamp_seconds", "When `aki jobs run` last finished; 0: never.", stamp
+        )
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _service_asked() -> str:
+    service_id = str((request.view_args or {}).get("service_id"))
+    return service_id if service_id in SERVICES else "unknown"
+
+
+def _hook_outcome(response: Response) -> str:
+    if response.status_code != 200:
+        return str(response.status_code)
+    return str(g.get("hook_outcome", "unknown"))
+
+
+def _registry() -> CollectorRegistry:
+    """This process's numbers, or those of all workers where gunicorn has set the directory."""
+    if not prometheus_dir():
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry

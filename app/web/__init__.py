@@ -1,0 +1,1 @@
+"""What every answer shares: errors, headers, rate limits, health."""

@@ -1,0 +1,41 @@
+"""How often one address may ask: beyond it a quick 429 with Retry-After, before anything is read or decided.
+
+Counted per process, in memory: with two workers up to twice the setting passes. It is a fence against a loop gone
+wild, not a quota; the proxy in front is the place for one.
+"""
+
+import time
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+
+from app.web.error_pages import error_response
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """The limiter of one application."""
+
+    limiter: Limiter
+
+    def per_minute(self, count: int, blueprint: Blueprint) -> Blueprint:
+        """The blueprint, to be registered, with a limit for each address on each of its routes."""
+        self.limiter.limit(f"{count}/minute")(blueprint)
+        return blueprint
+
+
+def rate_limits(app: Flask) -> RateLimits:
+    """Put a limiter before every request of the application."""
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
+
+    def refuse(error: Exception) -> Response:
+        response = error_response(error)
+        reset_at = limiter.current_limit.reset_at if limiter.current_limit else 0
+        response.headers["Retry-After"] = str(max(1, reset_at - int(time.time())))
+        return response
+
+    # By status, so that it comes before the hooks' own handler for every exception.
+    app.register_error_handler(429, refuse)
+    return RateLimits(limiter)
