@@ -36,7 +36,7 @@ $(VENV)/.demo: $(BIN)/uv-ready pyproject.toml uv.lock
 	@touch $@
 
 $(VENV)/.all: $(BIN)/uv-ready pyproject.toml uv.lock
-	$(UV) sync --locked --inexact --all-groups
+	$(UV) sync --locked --inexact --all-groups --all-extras
 	@touch $@ $(VENV)/.demo
 
 install-demo: $(VENV)/.demo
