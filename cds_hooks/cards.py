@@ -122,7 +122,7 @@ def assemble(
             {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
             for code, display in override_reasons.items()
         ],
-        "links": _links(context),
+        "links": _links(context, card_id),
     }
     if suggestions:
         body["suggestions"] = list(suggestions)
@@ -204,9 +204,13 @@ def _source(kind: CardKind, context: CardContext) -> dict[str, Any]:
     }
 
 
-def _links(context: CardContext) -> list[dict[str, str]]:
-    """The bare registered launch address, without iss or launch: the EHR adds them (CH-35)."""
+def _links(context: CardContext, card_id: str) -> list[dict[str, str]]:
+    """The bare registered launch address, without iss or launch: the EHR adds them (CH-35).
+
+    `appContext` says which card was clicked, and nothing else.
+    """
+    app = {"label": "Open AKI Sentinel", "url": f"{context.public_url}/launch", "type": "smart"}
     return [
-        {"label": "Open AKI Sentinel", "url": f"{context.public_url}/launch", "type": "smart"},
+        {**app, "appContext": card_id},
         {"label": "About this score", "url": f"{context.public_url}/model", "type": "absolute"},
     ]
