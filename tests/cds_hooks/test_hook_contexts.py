@@ -1,4 +1,4 @@
-"""What each hook's context must hold (HL7 CDS Hooks Library 1.0.1), and that nobody's EHR is refused for the rest."""
+"""What each hook's context must hold (HL7 CDS Hooks Library 1.0.1), and that no EHR is refused for the rest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,8 @@ from tests.cds_hooks.conftest import Bench
 
 BuildBench = Callable[..., Bench]
 CONCEPT = {"coding": [{"system": RXNORM, "code": code_of("ibuprofen").code}], "text": "ibuprofen"}
-IBUPROFEN = {"resourceType": "MedicationRequest", "id": "d-1", "status": "draft", "medicationCodeableConcept": CONCEPT}
-DRAFTS = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": IBUPROFEN}]}
+DRAFT = {"resourceType": "MedicationRequest", "id": "d-1", "status": "draft", "medicationCodeableConcept": CONCEPT}
+DRAFTS = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": DRAFT}]}
 CONTEXTS: dict[str, dict[str, Any]] = {
     "patient-view": {},
     "order-select": {"selections": ["MedicationRequest/d-1"], "draftOrders": DRAFTS},
@@ -50,7 +50,9 @@ def test_a_context_as_the_library_describes_it_is_answered_with_a_card(bench: Bu
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("name", ["userId", "patientId"])
 @pytest.mark.parametrize("value", [..., None, 7, "", ["x"]])
-def test_a_context_without_user_or_patient_as_text_is_400(bench: BuildBench, hook: str, name: str, value: Any) -> None:
+def test_a_context_without_user_or_patient_as_text_is_400(
+    bench: BuildBench, hook: str, name: str, value: Any
+) -> None:
     answer = ask(bench(), hook, **{name: value})
     assert (answer.status_code, code_of_refusal(answer)) == (400, "field-missing")
 
@@ -104,7 +106,9 @@ def test_orders_are_asked_for_where_they_are_missing(
 
 
 @pytest.mark.parametrize("selections", [..., None, "x", [7], [], ["MedicationRequest/d-1"], ["d-1"]])
-def test_selections_may_be_absent_or_odd_and_the_drug_is_still_looked_at(bench: BuildBench, selections: Any) -> None:
+def test_selections_may_be_absent_or_odd_and_the_drug_is_still_looked_at(
+    bench: BuildBench, selections: Any
+) -> None:
     answer = ask(bench(), "order-select", selections=selections)
     assert [card["source"]["topic"]["code"] for card in answer.get_json()["cards"]] == ["KidneyNSAID"]
 
