@@ -1,4 +1,4 @@
-"""Every attribute of every answer to the recorded dialect cases, as CDS Hooks 2.0 has it (requirements 74 to 147)."""
+"""Every attribute of every answer to the recorded dialect cases, as CDS Hooks 2.0 has it (rows 74 to 147)."""
 
 import re
 from collections.abc import Callable

@@ -131,7 +131,7 @@ connect at all.
 """
 
 DOCUMENTS: dict[str, tuple[str, str, list[str]]] = {
-    "docs/conformance.md": ("Conformance", CONFORMANCE, ["smart_client"]),
+    "docs/conformance.md": ("Conformance", CONFORMANCE, ["smart_client", "cds_service", "cds_hooks_rows"]),
     "docs/attacks.md": ("Attacks and faults", ATTACKS, ["attacks", "faults"]),
 }
 
