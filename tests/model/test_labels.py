@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 from model.analytes import Analyte
 from model.assess import assess
 from model.assessment import Assessment, Reason
-from model.features import Series
 from model.snapshot import PatientSnapshot
-from model.training.labels import onset_landmarks, progression_landmarks, staged
+from model.training.labels import (
+    Course,
+    every_six_hours,
+    onset_landmarks,
+    progression_landmarks,
+    staged,
+)
 from tests.builders.outcomes import MODEL
 from tests.builders.timelines import NOW, chart
 
@@ -24,8 +29,9 @@ COURSES = st.lists(
 ).map(sorted)
 
 
-def course(*points: tuple[float, float]) -> Series:
-    return Series([hour for hour, _ in points], [value for _, value in points])
+def course(*points: tuple[float, float], lag: float = 0.0, **stay: float) -> Course:
+    hours = [hour for hour, _ in points]
+    return Course(hours, [value for _, value in points], [hour + lag for hour in hours], **stay)
 
 
 def outcomes(*points: tuple[float, float]) -> list[bool | None]:
@@ -66,6 +72,35 @@ def test_progression_is_a_higher_stage_within_48_h() -> None:
     marks = progression_landmarks(course((0, 1.0), (10, 1.5), (20, 1.6), (40, 2.1), (90, 2.2)))
     assert [(mark.hour, mark.outcome) for mark in marks] == [(10, True), (20, True), (40, None), (90, None)]
     assert marks[0].closeness == pytest.approx(2.1 / 2.0)
+
+
+def test_a_result_becomes_a_landmark_when_it_is_known_and_the_horizon_counts_from_there() -> None:
+    marks = onset_landmarks(course((0, 1.0), (50, 1.0), (99, 1.5), lag=2.0))
+    assert [(mark.hour, mark.outcome, mark.hours_to_event) for mark in marks] == [(2, False, 97), (52, True, 47)]
+
+
+def test_nothing_is_predicted_between_the_specimen_that_shows_aki_and_its_result() -> None:
+    assert [mark.hour for mark in onset_landmarks(course((0, 1.0), (5, 1.5), lag=6.0))] == []
+
+
+def test_results_before_the_stay_are_its_reference_and_never_its_landmarks() -> None:
+    points = [(-100.0, 1.0), (10.0, 1.1), (30.0, 1.6), (400.0, 1.0)]
+    marks = onset_landmarks(course(*points, begins=0.0, ends=100.0))
+    assert [(mark.hour, mark.outcome) for mark in marks] == [(10, True)]
+    assert onset_landmarks(course(*points, begins=20.0, ends=100.0)) == []  # came with AKI: 1.6 times 1.0
+
+
+def test_the_second_view_asks_every_six_hours_from_the_first_result_to_the_last_measurement() -> None:
+    seen = course((3, 1.0), (20, 1.0), (30, 1.6), until=40.0)
+    assert every_six_hours(seen) == [3, 9, 15, 21, 27, 33, 39]
+    marks = onset_landmarks(seen, every_six_hours(seen))
+    assert [(mark.hour, mark.outcome) for mark in marks] == [(hour, True) for hour in (3, 9, 15, 21, 27)]
+    assert [mark.hour for mark in progression_landmarks(seen, every_six_hours(seen))] == [33, 39]
+    assert every_six_hours(course(until=10.0)) == []
+
+
+def test_a_creatinine_older_than_seven_days_gives_no_landmark() -> None:
+    assert onset_landmarks(course((0, 1.0)), [100.0, 168.0, 169.0])[-1].hour == 168
 
 
 class Silent:
