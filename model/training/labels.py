@@ -88,9 +88,9 @@ def every_six_hours(course: Course) -> list[float]:
     """A grid from the first creatinine known in the stay to its end or the last measurement of anything."""
     first = min((course.known[i] for i in course.inside()), default=math.inf)
     end = min(course.ends, course.until)
-    return (
-        [first + GRID_HOURS * step for step in range(int((end - first) // GRID_HOURS) + 1)] if first <= end else []
-    )
+    if first > end:
+        return []
+    return [first + GRID_HOURS * step for step in range(int((end - first) // GRID_HOURS) + 1)]
 
 
 def staged(course: Course) -> StagedCourse:

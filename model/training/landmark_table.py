@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model.age import ADULT_AGE_YEARS
 from model.analytes import Analyte
 from model.feature_list import FEATURES
-from model.features import Feature, Series, feature_values
+from model.features import Feature, feature_values
 from model.snapshot import Sex
 from model.training.cohort import CohortStay, Progress, silent
 from model.training.labels import Course, Landmark, each_result
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LandmarkTable:
-    """One row per landmark. `outcome` is 0, 1, or NaN for unknown; `since_start` counts hours from the stay's begin."""
+    """One row per landmark. `outcome` is 0, 1, or NaN for unknown; `since_start` is hours since the stay began."""
 
     values: Floats
     outcome: Floats
@@ -39,8 +39,8 @@ class LandmarkTable:
     def __len__(self) -> int:
         return len(self.outcome)
 
-    def rows(self, keep: NDArray[np.bool_]) -> "LandmarkTable":
-        """The rows where `keep` is true."""
+    def rows(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "LandmarkTable":
+        """The rows where `keep` is true, or the rows it numbers."""
         return LandmarkTable(*(getattr(self, field.name)[keep] for field in fields(self)))
 
     def evaluable(self) -> "LandmarkTable":
