@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     launches, hooks = settings.launches_per_minute, settings.cds_calls_per_minute
     app.register_blueprint(health_blueprint(services))
     app.register_blueprint(limits.per_minute(launches, launch_blueprint(_launch_dependencies(services))))
-    app.register_blueprint(session_blueprint(services))
+    app.register_blueprint(limits.per_minute(launches, session_blueprint(services)))
     app.register_blueprint(limits.per_minute(hooks, cds_blueprint(cds_dependencies(services))))
     app.register_blueprint(limits.per_minute(launches, pages_blueprint(services)))
     if settings.trusted_proxy_count:

@@ -22,14 +22,18 @@ from app.storage.database import is_current, open_engine, upgrade
 from app.storage.encryption import SealedBox, Undecipherable, sealed_box
 from app.storage.signing_keys import StoredKeys
 from app.telemetry.counters import ASSESSMENTS, AUDIT_FAILURES
+from app.watching.showing import assess_under, withheld_because
+from app.watching.switches import Switches
 from launch.client import ClientSettings, LaunchClient
 from launch.keys import ClientKeys
 from launch.registry import EhrRegistration, SigningAlgorithm
+from launch.styling import Styles
 from model.artifact import load_bundled_model
-from model.assess import RiskPredictor, assess
+from model.assess import RiskPredictor
 from model.assessment import Outcome
 from model.errors import ModelError
 from model.snapshot import PatientSnapshot
+from model.withholding import withhold
 from patient_context.queries import scopes
 from patient_context.writer import writing_scopes
 
@@ -93,8 +97,10 @@ class AppServices:
     client_keys: ClientKeys
     outbound: OutboundSessions
     launch_client: LaunchClient
+    styles: Styles
     token_life: TokenLife
     model: RiskPredictor | ModelError
+    switches: Switches
     clock: Clock
 
     @property
@@ -107,10 +113,12 @@ class AppServices:
         return self.outbound.for_fhir(ehr_id)
 
     def assess(self, snapshot: PatientSnapshot, now: datetime, ehr_id: str) -> Outcome:
-        """The one assessment, with the site's policy: page, card and batch all come through here."""
-        outcome = assess(snapshot, now=now, model=self.model, policy=self.ehrs.by_id(ehr_id).policy)
+        """The one assessment, with the site's policy and switch: page and card both come through here."""
+        switch, ehr = self.switches.switch(ehr_id), self.ehrs.by_id(ehr_id)
+        zone = ehr.reading.time_zone
+        outcome = assess_under(switch, snapshot, now=now, model=self.model, policy=ehr.policy, zone=zone)
         ASSESSMENTS.labels(ehr_id, type(outcome).__name__).inc()
-        return outcome
+        return outcome if switch.mode == "live" else withhold(outcome, withheld_because(switch, zone))
 
 
 def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock | None = None) -> AppServices:
@@ -140,8 +148,10 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         client_keys=client_keys,
         outbound=outbound,
         launch_client=launch_client,
+        styles=Styles(outbound.for_launch),
         token_life=TokenLife(sessions, Renewals(engine, box, clock), launch_client, clock, lease=lease),
         model=_model(),
+        switches=Switches(engine),
         clock=clock,
     )
 

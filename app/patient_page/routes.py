@@ -18,6 +18,7 @@ from app.patient_page.plans import KINDS
 from app.patient_page.viewing import ReadChart, page_of, view_chart
 from app.presentation import PatientPage
 from app.services import AppServices
+from launch.styling import css_variables
 from patient_context.reader import read
 
 ReadCard = Callable[[], Any]
@@ -55,6 +56,13 @@ def pages_blueprint(
 
     add_acting_routes(pages, services, read_chart)
 
+    @pages.get("/p/<launch_id>/style.css")
+    def ehr_style(launch_id: str) -> Response:
+        """The EHR's looks for apps, as custom properties; empty where none are usable (SL-49)."""
+        session = services.sessions.open(launch_id, request.cookies)
+        style = services.styles.style(services.ehrs.by_id(session.ehr_id).launch, session.smart_style_url)
+        return Response(css_variables(style), mimetype="text/css")
+
     @pages.get("/model")
     def model_card() -> Response | str:
         """The model's card, as a page or as JSON."""
@@ -72,6 +80,7 @@ def _render_patient(page: PatientPage, session: LaunchSession) -> str:
         "patient.html",
         page=page,
         self_url=url_for("pages.patient", launch_id=session.id),
+        style_url=url_for("pages.ehr_style", launch_id=session.id) if session.smart_style_url else "",
         write_urls={kind: url_for("pages.preview", launch_id=session.id, kind=kind) for kind in KINDS},
         end_url=url_for("session.end", launch_id=session.id)
         if "session.end" in current_app.view_functions

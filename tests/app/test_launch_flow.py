@@ -15,7 +15,7 @@ from app.auditing.anchors import verify
 from app.factory import create_app
 from app.services import AppServices, open_services
 from app.telemetry.logs import configure_logs
-from tests.builders.fake_ehr import FakeEhr, running_fake_ehr
+from tests.builders.fake_ehr import FakeEhr, json_response, running_fake_ehr
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 
 TOKEN = {
@@ -365,3 +365,22 @@ def test_marked_secrets_appear_in_no_log_no_page_and_no_address(
     assert mark not in str(patient_page.headers)
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("aki.sqlite3*"))
     assert f"at-{mark}".encode() not in stored
+
+
+def test_the_ehrs_font_and_corners_reach_the_page_and_nothing_else_of_its_style(client, ehr) -> None:
+    ehr.token_response["smart_style_url"] = f"{ehr.base_url}/style.json"
+    published = {"font_family_body": "Georgia, serif", "dim_border_radius": "2px", "color_text": "red;}"}
+    ehr.answers["/style.json"] = lambda _: json_response(published)
+    _, asked = _begin(client, ehr)
+    launch_id = _launch_id(_return(client, state=asked["state"], code="c"))
+    style = client.get(f"/p/{launch_id}/style.css", base_url="https://aki")
+    assert style.mimetype == "text/css"
+    assert style.text == ":root{--smart-dim-border-radius:2px;--smart-font-family-body:Georgia, serif;}"
+
+
+def test_a_style_kept_elsewhere_is_not_fetched_and_the_page_keeps_its_own_looks(client, ehr, other_ehr) -> None:
+    ehr.token_response["smart_style_url"] = f"{other_ehr.base_url}/style.json"
+    _, asked = _begin(client, ehr)
+    launch_id = _launch_id(_return(client, state=asked["state"], code="c"))
+    assert client.get(f"/p/{launch_id}/style.css", base_url="https://aki").text == ""
+    assert other_ehr.asked == []

@@ -48,3 +48,8 @@ def test_each_address_has_a_limit_of_its_own(application: Flask) -> None:
 def test_those_who_watch_are_never_turned_away(application: Flask, path: str) -> None:
     client = application.test_client()
     assert {client.get(path).status_code for _ in range(12)} == {200}
+
+
+def test_ending_a_session_over_and_over_is_turned_away_too(application: Flask) -> None:
+    client = application.test_client()
+    assert [client.post("/p/" + "0" * 24 + "/end").status_code for _ in range(3)] == [403, 403, 429]
