@@ -33,7 +33,10 @@ _STORED_TIME = re.compile(rb'"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?"')
 
 @dataclass(frozen=True, slots=True)
 class PatientSummary:
-    """One line of the EHR's patient list. `category` says what the demo moment shows; it is not served as FHIR."""
+    """One line of the EHR's patient list.
+
+    `category` says what the demo moment shows, `findings` what the chart holds; neither is served as FHIR.
+    """
 
     id: str
     name: str
@@ -45,6 +48,7 @@ class PatientSummary:
     creatinine: float | None = None
     creatinine_unit: str | None = None
     creatinine_at: datetime | None = None
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class PatientStore:
             creatinine=creatinine.get("value"),
             creatinine_unit=creatinine.get("unit"),
             creatinine_at=self._time(at.removesuffix("Z")) if at else None,
+            findings=tuple(words["findings"]),
         )
 
     def resources(self, patient_id: str, resource_type: str) -> list[Resource]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sandbox.building.encounters import Encounters
-from sandbox.building.medications import MedicationNames, dose, medication_concept, route, worth_showing
+from sandbox.building.medications import Drug, MedicationNames, dose, medication_concept, route, worth_showing
 from sandbox.building.timing import DAY, Shift, seconds
 
 Resource = dict[str, Any]
@@ -27,29 +27,29 @@ def requests(
     built: list[Resource] = []
     known: dict[str, tuple[str, str]] = {}
     for source in sorted(sources, key=lambda s: (s["authoredOn"], s["id"])):
-        name = names.of_request(source)
+        drug = names.of_request(source)
         at = seconds(source["authoredOn"])
         if not shift.moment - ORDER_HISTORY <= at <= shift.moment:
             dropped["order after the moment, or older than a year"] += 1
             continue
-        if not worth_showing(name):
+        if drug is None or not worth_showing(drug.name):
             dropped["order without a drug's name (carriers, flushes, feeds)"] += 1
             continue
-        order = _request(source, name or "", encounters, shift)
+        order = _request(source, drug, encounters, shift)
         order["id"] = f"rx-{encounters.record}-{len(built) + 1:04}"
-        known[source["id"]] = (order["id"], name or "")
+        known[source["id"]] = (order["id"], drug.name)
         built.append(order)
     return built, known
 
 
-def _request(source: Resource, name: str, encounters: Encounters, shift: Shift) -> Resource:
+def _request(source: Resource, drug: Drug, encounters: Encounters, shift: Shift) -> Resource:
     stay = source["encounter"]["reference"]
     built: Resource = {
         "resourceType": "MedicationRequest",
         "status": _status(source, encounters, shift),
         "intent": "order",
         "category": [_inpatient()],
-        "medicationCodeableConcept": medication_concept(name),
+        "medicationCodeableConcept": medication_concept(drug),
         "authoredOn": shift.time(seconds(source["authoredOn"])),
     }
     encounter = encounters.reference(stay)
@@ -139,7 +139,7 @@ def _administration(
     built: Resource = {
         "resourceType": "MedicationAdministration",
         "status": "not-done" if _method(source) in _NOT_GIVEN else "in-progress" if running else "completed",
-        "medicationCodeableConcept": medication_concept(name),
+        "medicationCodeableConcept": medication_concept(Drug(name)),
         **effective,
     }
     stay = encounters.reference(source.get("context", {}).get("reference", ""))

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
+from sandbox.building.findings import findings
 from sandbox.building.timing import ANCHOR
 
 Resource = dict[str, Any]
@@ -125,6 +126,7 @@ def _entry(chart: Chart, resources: list[Resource]) -> Resource:
         "category": chart.category,
         "source": chart.source,
         "source_moment": chart.source_moment,
+        "findings": findings(resources),
     }
     if last is not None:
         entry["creatinine"] = {

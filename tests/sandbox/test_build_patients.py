@@ -13,7 +13,9 @@ import pytest
 from fhirclient.models.bundle import Bundle
 
 from sandbox.building.clinical import dotted
-from sandbox.building.medications import ingredient_codings, medication_concept
+from sandbox.building.findings import findings
+from sandbox.building.ingredients import INGREDIENTS
+from sandbox.building.medications import Drug, MedicationNames, ingredient_codings, medication_concept
 from sandbox.building.moments import Category, Course, Stay, choose_moments, stage_against, stages
 from sandbox.building.names import fictional_name
 from sandbox.building.timing import ANCHOR, DAY, HOUR, Shift, local_seconds
@@ -279,7 +281,95 @@ def test_diagnosis_codes_get_their_dots_back(code: str, icd_9: bool, expected: s
 )
 def test_ingredients_are_coded_only_where_certain(name: str, codes: list[str]) -> None:
     assert [coding["code"] for coding in ingredient_codings(name)] == codes
-    assert medication_concept(name)["text"] == name
+    assert medication_concept(Drug(name))["text"] == name
+
+
+def test_no_ingredient_shares_its_code_with_another() -> None:
+    assert len(set(INGREDIENTS.values())) == len(INGREDIENTS)
+    assert all(code.isdigit() for code in INGREDIENTS.values())
+
+
+def medication(number: str, name: str, ndc: str) -> dict[str, Any]:
+    systems = {"mimic-medication-name": name, "mimic-medication-ndc": ndc}
+    return {"id": number, "identifier": [{"system": f"x/{key}", "value": text} for key, text in systems.items()]}
+
+
+def ordered(number: str) -> dict[str, Any]:
+    return {"medicationReference": {"reference": f"Medication/{number}"}}
+
+
+def test_an_order_keeps_the_product_code_of_its_source() -> None:
+    mix = "Meropenem--MERO1I--63323050831_0.9% Sodium Chloride--NS100--00338055318"
+    names = MedicationNames(
+        [medication("a", "CloniDINE", "51079030020"), medication("b", "Senna", "0")],
+        [{"id": "c", "identifier": [{"value": mix}]}],
+    )
+    assert names.of_request(ordered("a")) == Drug("CloniDINE", "51079030020")
+    assert names.of_request(ordered("b")) == Drug("Senna")
+    assert names.of_request(ordered("c")) == Drug("Meropenem in 0.9% Sodium Chloride", "63323050831")
+    assert medication_concept(Drug("CloniDINE", "51079030020")) == {
+        "coding": [{"system": "http://hl7.org/fhir/sid/ndc", "code": "51079030020"}],
+        "text": "CloniDINE",
+    }
+
+
+def test_most_orders_carry_a_code_and_none_is_empty() -> None:
+    concepts = [r["medicationCodeableConcept"] for r in RESOURCES if r["resourceType"] == "MedicationRequest"]
+    codings = [concept.get("coding", []) for concept in concepts]
+    assert sum(1 for coding in codings if coding) / len(codings) > 0.9
+    assert all(c["system"] and c["code"].isdigit() for coding in codings for c in coding)
+
+
+def drug_order(name: str, route: str = "IV", status: str = "active") -> dict[str, Any]:
+    return {
+        "resourceType": "MedicationRequest",
+        "status": status,
+        "medicationCodeableConcept": {"text": name},
+        "dosageInstruction": [{"route": {"text": route}}],
+    }
+
+
+def creatinine(at: str, value: float) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2160-0"}]},
+        "effectiveDateTime": at,
+        "valueQuantity": {"value": value, "unit": "mg/dL"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("resources", "tags"),
+    [
+        ([drug_order("Vancomycin"), drug_order("Piperacillin-Tazobactam")],
+         ["vancomycin with piperacillin-tazobactam"]),
+        ([drug_order("Vancomycin Oral Liquid", "PO/NG")], []),
+        ([drug_order("Ketorolac 0.5%", "BOTH EYES")], []),
+        ([drug_order("Ketorolac", status="stopped")], []),
+        ([drug_order("Lisinopril", "PO"), drug_order("Furosemide", "PO")], ["ACE inhibitor or ARB with diuretic"]),
+        ([drug_order("Lisinopril", "PO"), drug_order("Furosemide"), drug_order("Ibuprofen", "PO")],
+         ["ACE inhibitor or ARB with diuretic and NSAID"]),
+        ([creatinine("2099-12-30T00:00:00Z", 1.0), creatinine("2099-12-31T00:00:00Z", 1.2)],
+         ["creatinine rising"]),
+        ([creatinine("2099-12-30T00:00:00Z", 1.0), creatinine("2099-12-31T00:00:00Z", 1.05)], []),
+        ([creatinine("2099-11-30T00:00:00Z", 1.0), creatinine("2099-12-31T00:00:00Z", 2.0)], []),
+    ],
+)  # fmt: skip
+def test_the_tags_of_the_patient_list_say_what_the_chart_holds(
+    resources: list[dict[str, Any]], tags: list[str]
+) -> None:
+    assert findings(resources) == tags
+
+
+def test_the_demo_has_a_patient_for_each_drug_rule_worth_showing() -> None:
+    tags = {tag for entry in INDEX["patients"] for tag in entry["findings"]}
+    wanted = {
+        "vancomycin with piperacillin-tazobactam",
+        "ACE inhibitor or ARB with diuretic",
+        "ACE inhibitor or ARB with NSAID",
+        "metformin",
+    }
+    assert wanted <= tags
 
 
 def test_names_follow_from_the_record_number() -> None:
