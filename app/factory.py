@@ -17,6 +17,7 @@ from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
 from app.telemetry.logs import configure_logs
 from app.telemetry.metrics import count_answers
+from app.telemetry.tracing import start_tracing
 from app.web.error_pages import register_error_pages
 from app.web.health import health_blueprint
 from app.web.rate_limits import rate_limits
@@ -49,6 +50,8 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     app.register_blueprint(limits.per_minute(launches, session_blueprint(services)))
     app.register_blueprint(limits.per_minute(hooks, cds_blueprint(cds_dependencies(services))))
     app.register_blueprint(limits.per_minute(launches, pages_blueprint(services)))
+    if settings.otlp_endpoint:
+        start_tracing(app, settings.otlp_endpoint)
     if settings.trusted_proxy_count:
         hops = settings.trusted_proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     cds_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 30_000
     """Per address of a caller and process; beyond it 429."""
 
+    otlp_endpoint: str | None = None
+    """An OpenTelemetry collector (OTLP over HTTP); needs the extra `otel`. Spans name no patient and no launch."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     trusted_proxy_count: Annotated[int, Field(ge=0, le=5)] = 0
     bind: str = "127.0.0.1:8080"
@@ -118,6 +120,14 @@ class Settings(BaseSettings):
         if parts.scheme == "http" and not known.data.get("development"):
             raise ValueError(f"must be https (or set {PREFIX}DEVELOPMENT=true)")
         return url.rstrip("/")
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_collector(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://unset")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be the address of a collector, as http://collector:4318")
+        return url
 
     @field_validator("master_key")
     @classmethod
