@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from model.assessment import Assessment, EpisodeState, InsufficientData, NotApplicable, Outcome, Prediction
 from model.snapshot import PatientSnapshot, Stay
+from model.withholding import WITHHELD_BY_SITE
 
 # HL7 v3 ActCode classes of a patient who is being watched in hospital. HH, AMB and VR are not.
 HOSPITAL_CLASSES = frozenset({"IMP", "ACUTE", "NONAC", "EMER", "OBSENC", "SS", "PRENC"})
@@ -147,6 +148,8 @@ def _decide_assessed(found: Assessment, setting: Setting, policy: CardPolicy) ->
         return Silent("risk-below-threshold")
     if stage == 0 and any(reason.code in CHILD for reason in found.reasons):
         return Silent("no-aki-child")
+    if any(reason.code == WITHHELD_BY_SITE for reason in found.reasons):
+        return Silent("prediction-withheld-by-site")
     return _unless_outpatient(Show(CardKind.NO_RISK_ESTIMATE, Indicator.INFO), setting, "no-aki-outpatient")
 
 

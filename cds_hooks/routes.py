@@ -37,6 +37,8 @@ from cds_hooks.order_review import answer_orders
 from cds_hooks.patient_view import answer_patient_view
 from cds_hooks.services import (
     ENCOUNTER_DISCHARGE,
+    LIVE,
+    OFF,
     PATIENT_VIEW,
     SERVICES,
     CardShown,
@@ -110,7 +112,7 @@ class ServiceEndpoint:
         hook: HookRequest | None = None
         try:
             hook = read_hook_request(self._body(), hook=service.hook, client=caller.client)
-            answer = self._decide(service, hook, caller, started)
+            answer = self._answer_as_switched(service, hook, caller, started)
         except DataUnavailable as error:
             self._record(service, caller, hook, started, error=error)
             if not caller.client.empty_instead_of_412:
@@ -122,6 +124,17 @@ class ServiceEndpoint:
         else:
             self._record(service, caller, hook, started, answer=answer)
         return _json({"cards": [card.body for card in answer.cards]})
+
+    def _answer_as_switched(self, service: Service, hook: HookRequest, caller: Caller, started: float) -> Answer:
+        """What the site lets be said: with its cards in shadow the record names what would have been shown."""
+        mode = self._deps.cards_mode(caller.client.ehr_id)
+        if mode == OFF:
+            return Answer(reason="cards-switched-off")
+        answer = self._decide(service, hook, caller, started)
+        if mode == LIVE or not answer.cards:
+            return answer
+        kinds = ",".join(sorted({card.kind.value for card in answer.cards}))
+        return Answer(reason=f"cards-in-shadow: {kinds}", model_sha256=answer.model_sha256)
 
     def _decide(self, service: Service, hook: HookRequest, caller: Caller, started: float) -> Answer:
         deps, ehr_id = self._deps, caller.client.ehr_id

@@ -19,6 +19,8 @@ from patient_context.queries import PrefetchVariant
 from patient_context.reader import read
 from patient_context.reading import DEFAULT_READING, SiteReading
 
+LIVE, OFF = "live", "off"  # of a site's cards; anything else is shadow
+
 AssessPatient = Callable[[PatientSnapshot, datetime, str], Outcome]  # snapshot, now, ehr_id
 
 
@@ -127,10 +129,15 @@ def _default_reading(ehr_id: str) -> SiteReading:  # noqa: ARG001 - the signatur
     return DEFAULT_READING
 
 
+def _cards_live(ehr_id: str) -> str:  # noqa: ARG001 - the signature a site-aware function has
+    return LIVE
+
+
 @dataclass(frozen=True, slots=True)
 class CdsDependencies:
     """What `cds_blueprint` needs from the application. Callables named `..._for` take the EHR's id.
 
+    `cards_mode`: whether a site's cards are live, in shadow (decided and recorded, not sent) or off (not decided).
     `record` is called once for every authenticated call, before the answer leaves; if it raises, the call
     fails with 500: nobody is shown a chart's finding that the audit trail does not know of.
     """
@@ -143,6 +150,7 @@ class CdsDependencies:
     record: Callable[[CdsEvent], None]
     clock: Callable[[], datetime] = _now
     reading_for: Callable[[str], SiteReading] = _default_reading
+    cards_mode: Callable[[str], str] = _cards_live
     read: ReadChart = read
     card_policy: CardPolicy = DEFAULT_CARD_POLICY
     prefetch_variant: PrefetchVariant = (

@@ -36,6 +36,7 @@ Action = Literal[
     "key-changed",
     "configuration-changed",
     "database-changed",
+    "site-switched",
     "jobs-run",
 ]
 

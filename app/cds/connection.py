@@ -17,6 +17,7 @@ def cds_dependencies(services: AppServices) -> CdsDependencies:
         public_url=services.settings.public_url,
         record=lambda event: _record(services, event),
         clock=services.clock,
+        cards_mode=lambda ehr_id: services.switches.mode(ehr_id, "cards"),
         reading_for=lambda ehr_id: services.ehrs.by_id(ehr_id).reading,
         budget_seconds=services.settings.cds_budget_seconds,
     )

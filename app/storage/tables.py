@@ -147,3 +147,16 @@ class WriteDraftRow(Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class SiteSwitchRow(Base):
+    """What a site has switched: its prediction or its cards, live, in shadow or off; why, when and by whom."""
+
+    __tablename__ = "site_switch"
+
+    ehr_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    part: Mapped[str] = mapped_column(String(12), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(String(200))
+    who: Mapped[str] = mapped_column(String(80))
+    switched_at: Mapped[datetime] = mapped_column(UtcDateTime)

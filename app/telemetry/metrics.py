@@ -15,6 +15,7 @@ from app.configured.settings import prometheus_dir
 from app.jobs import last_finished_at
 from app.services import AppServices
 from app.version import product_version
+from app.watching.switches import PARTS
 from cds_hooks.services import SERVICES
 from model.errors import ModelError
 
@@ -69,12 +70,13 @@ class InstallationState(Collector):
         self._services = services
 
     def collect(self) -> Iterator[Metric]:
-        """Model, database, time of the last scheduled jobs, version."""
+        """Model, version, switches, database, time of the last scheduled jobs."""
         refused = isinstance(self._services.model, ModelError)
         yield _gauge("aki_model_available", "1 when the risk model is in use.", 0.0 if refused else 1.0)
         build = GaugeMetricFamily("aki_build_info", "Version in use.", labels=["version"])
         build.add_metric([product_version()], 1.0)
         yield build
+        yield _switches(self._services)
         try:
             finished_at = last_finished_at(self._services.engine)
         except SQLAlchemyError:
@@ -85,6 +87,16 @@ class InstallationState(Collector):
         yield _gauge(
             "aki_jobs_last_finished_timestamp_seconds", "When `aki jobs run` last finished; 0: never.", stamp
         )
+
+
+def _switches(services: AppServices) -> GaugeMetricFamily:
+    """One series per site and part, named by the mode it is in."""
+    text = "The mode a site's prediction or cards are in: live, shadow or off."
+    found = GaugeMetricFamily("aki_site_switch", text, labels=["ehr", "part", "mode"])
+    for ehr in services.ehrs:
+        for part in PARTS:
+            found.add_metric([ehr.id, part, services.switches.mode(ehr.id, part)], 1.0)
+    return found
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -10,6 +10,7 @@ from app.services import AppServices
 from app.storage.database import is_current
 from app.telemetry.metrics import exposition
 from app.version import product_version
+from app.watching.switches import PARTS
 from model.errors import ModelError
 
 
@@ -26,7 +27,7 @@ def health_blueprint(services: AppServices) -> Blueprint:
         blocking = _problems(_blocking_checks(services))
         degrading = _problems(_degrading_checks(services))
         status = "not ready" if blocking else "degraded" if degrading else "ready"
-        response = jsonify(status=status, problems=[*blocking, *degrading])
+        response = jsonify(status=status, problems=[*blocking, *degrading], switched=_switched(services))
         response.status_code = 503 if blocking else 200
         return response
 
@@ -39,6 +40,21 @@ def health_blueprint(services: AppServices) -> Blueprint:
 
 def _model_id(services: AppServices) -> str | None:
     return None if isinstance(services.model, ModelError) else services.model.identity.id
+
+
+def _switched(services: AppServices) -> list[dict[str, str]]:
+    """What is not live by a site's own decision: nothing to be repaired."""
+    found = [(ehr.id, part, services.switches.switch(ehr.id, part)) for ehr in services.ehrs for part in PARTS]
+    return [
+        {
+            "site": site,
+            "part": part,
+            "mode": switch.mode,
+            **({"since": switch.since.isoformat()} if switch.since else {}),
+        }
+        for site, part, switch in found
+        if switch.mode != "live"
+    ]
 
 
 Check = Callable[[], str | None]

@@ -19,6 +19,7 @@ from model.assessment import (
     Reason,
 )
 from model.snapshot import PatientSnapshot, Stay
+from model.withholding import WITHHELD_BY_SITE
 from tests.builders.cds import NOW, PATIENT
 from tests.builders.outcomes import INPUTS, assessment
 
@@ -43,7 +44,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def prediction(level: str) -> Prediction | None:
-    if level in {"none", "-"}:
+    if level in {"none", "held", "-"}:
         return None
     probability = {"high": 0.2, "low": 0.19}[level]
     return Prediction(probability, 48, "KDIGO stage >= 1", level, 0.2, -1.0, ())
@@ -65,11 +66,17 @@ def outcome(row: dict[str, str]) -> Outcome:
         PATIENT,
         NOW,
         INPUTS,
-        reasons=(Reason("child", "A child."),) if row["outcome"] == "child" else (),
+        reasons=_reasons(row),
         kdigo=staging,
         risk=prediction(row["risk"]),
         progression=prediction(row["worse"]),
     )
+
+
+def _reasons(row: dict[str, str]) -> tuple[Reason, ...]:
+    if row["risk"] == "held":
+        return (Reason(WITHHELD_BY_SITE, "Switched off by the site."),)
+    return (Reason("child", "A child."),) if row["outcome"] == "child" else ()
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: " ".join(list(row.values())[:6]))

@@ -275,6 +275,16 @@ class TestAnswers:
         assert (silent.status, silent.cards, silent.reason) == (200, (), "no-aki-outpatient")
         assert (refused.status, refused.reason) == (412, "not-supplied")
 
+    def test_cards_in_shadow_are_recorded_and_not_sent(self, bench: BuildBench) -> None:
+        at = bench(cards_mode=lambda _: "shadow")
+        assert at.post(hook_body(prefetch=RISING)).get_json() == {"cards": []}
+        assert (at.events[0].cards, at.events[0].reason) == ((), "cards-in-shadow: stage")
+
+    def test_cards_switched_off_are_not_even_decided(self, bench: BuildBench) -> None:
+        at = bench(cards_mode=lambda _: "off", assess=None)
+        assert at.post(hook_body(prefetch=RISING)).get_json() == {"cards": []}
+        assert at.events[0].reason == "cards-switched-off"
+
     def test_a_record_holds_no_clinical_value(self, bench: BuildBench) -> None:
         at = bench()
         at.post(hook_body(prefetch=full_prefetch(creatinine("c1", 0.91, 40), creatinine("c2", 7.77, 2))))

@@ -47,6 +47,7 @@ def _entity(event: dict[str, Any], code: str) -> dict[str, Any]:
         "key-changed",
         "configuration-changed",
         "database-changed",
+        "site-switched",
         "jobs-run",
         "an action of a later release",
     ],
