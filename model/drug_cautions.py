@@ -6,11 +6,14 @@ Every row of tests/spec/cds/orders.txt is a test of it. Words and sources: model
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from model.assessment import KdigoCriterion
 from model.caution_table import CautionText, DoseRule, Severity, caution_table
+from model.contrast_imaging import is_examination
 from model.drugs import DrugFacts
 from model.kidney_facts import KidneyFacts
+from model.sentences import Fact, Sentence
 
 RAAS = frozenset({"acei", "arb", "renin-inhibitor"})
 DIURETIC = frozenset({"loop", "thiazide"})
@@ -74,40 +77,41 @@ def _without_repeats(found: list[Caution]) -> Iterator[Caution]:
         yield one
 
 
-_SAID_ONCE = frozenset({"triple-whammy", "vancomycin-piperacillin", "nephrotoxin-load"})
+# The contrast medium and the examination it is for are often two orders.
+_SAID_ONCE = frozenset(
+    {"triple-whammy", "vancomycin-piperacillin", "nephrotoxin-load", "contrast-in-aki", "contrast-egfr-30"}
+)
 
 
-def _say(rule: str, drug: DrugFacts, scene: _Scene, **fills: str | int) -> Caution:
+def _say(rule: str, drug: DrugFacts, scene: _Scene, **fills: Fact) -> Caution:
     return _fill(caution_table().rules[rule], drug, scene.kidneys, **fills)
 
 
-def _fill(words: CautionText, drug: DrugFacts, kidneys: KidneyFacts, **fills: str | int) -> Caution:
-    risk = f"{kidneys.risk * 100:.0f} %" if kidneys.risk is not None else "this site's threshold"
-    values = {"drug": shown_name(drug), "stage": _stage_words(kidneys), "risk": risk, **fills}
-    title, text = _Filled(words.title, values).text, _Filled(words.text, values).text
+def _fill(words: CautionText, drug: DrugFacts, kidneys: KidneyFacts, **fills: Fact) -> Caution:
+    risk = Sentence("this site's threshold")
+    if kidneys.risk is not None:
+        risk = Sentence("{percent:.0f} %", percent=kidneys.risk * 100)
+    facts: dict[str, Fact] = {"drug": shown_name(drug), "stage": _stage_words(kidneys), "risk": risk, **fills}
+    title, text = Sentence(words.title, **facts), Sentence(words.text, **facts)
     return Caution(words.id, words.family, words.severity, drug, title, words, text)
 
 
 def _stage_words(kidneys: KidneyFacts) -> str:
     """The stage, with what set it where that is not the creatinine shown beside it."""
-    by = {KdigoCriterion.URINE_OUTPUT: " by urine output", KdigoCriterion.RRT: " by dialysis"}
-    return f"{kidneys.aki_stage or 0}{by.get(kidneys.criterion, '') if kidneys.criterion else ''}"
-
-
-class _Filled:
-    """A sentence of the table with its gaps filled; a drug's own name is never read as a pattern."""
-
-    def __init__(self, sentence: str, values: dict[str, str | int]) -> None:
-        parts = sentence.split("{")
-        filled = [parts[0]]
-        for part in parts[1:]:
-            name, _, rest = part.partition("}")
-            filled.append(f"{values[name]}{rest}")
-        self.text = "".join(filled)
+    stage = kidneys.aki_stage or 0
+    match kidneys.criterion:
+        case KdigoCriterion.URINE_OUTPUT:
+            return Sentence("{stage} by urine output", stage=stage)
+        case KdigoCriterion.RRT:
+            return Sentence("{stage} by dialysis", stage=stage)
+        case _:
+            return str(stage)
 
 
 def shown_name(drug: DrugFacts) -> str:
     """The ingredient where there is one, else the order's own words: short enough for a title."""
+    if is_examination(drug):
+        return drug.name
     names = [one.name for one in drug.ingredients]
     return " / ".join(names[:2]) if names else drug.name
 
@@ -210,12 +214,29 @@ def _raas(drug: DrugFacts, scene: _Scene) -> Iterator[Caution]:
         return
     why = []
     if kidneys.potassium_mmol_l is not None and kidneys.potassium_mmol_l >= HIGH_POTASSIUM:
-        why.append(f"potassium {kidneys.potassium_mmol_l:.1f} mmol/L")
+        why.append(_potassium_words(kidneys.potassium_mmol_l))
     if drug.classes & RAAS and _below(kidneys.systolic_mmhg, LOW_SYSTOLIC):
-        why.append(f"systolic pressure {kidneys.systolic_mmhg:.0f} mmHg")
+        why.append(Sentence("systolic pressure {mmhg:.0f} mmHg", mmhg=kidneys.systolic_mmhg or 0.0))
     if why:
-        state = f"AKI stage {_stage_words(kidneys)}" if kidneys.in_aki else f"eGFR {kidneys.egfr:.0f}"
-        yield _say("raas-potassium-pressure", drug, scene, why=" and ".join(why), state=state)
+        state = _aki_words(kidneys) if kidneys.in_aki else _egfr_words(kidneys.egfr or 0.0)
+        both = Sentence("{first} and {second}", first=why[0], second=why[1]) if len(why) > 1 else why[0]
+        yield _say("raas-potassium-pressure", drug, scene, why=both, state=state)
+
+
+def _potassium_words(mmol_l: float) -> Sentence:
+    return Sentence("potassium {mmol_l:.1f} mmol/L", mmol_l=mmol_l)
+
+
+def _aki_words(kidneys: KidneyFacts) -> Sentence:
+    return Sentence("AKI stage {stage}", stage=_stage_words(kidneys))
+
+
+def _egfr_words(egfr: float) -> Sentence:
+    return Sentence("eGFR {egfr:.0f}", egfr=egfr)
+
+
+def _clearance_words(ml_min: float) -> Sentence:
+    return Sentence("clearance {ml_min:.0f} mL/min", ml_min=ml_min)
 
 
 # --- doses --------------------------------------------------------------------------------------------------
@@ -238,12 +259,12 @@ def _why(rule: DoseRule, drug: DrugFacts, scene: _Scene) -> str | None:
     """Why a dose rule holds, in a few words, or None."""
     kidneys = scene.kidneys
     if kidneys.on_dialysis:
-        return "on dialysis" if rule.on_dialysis else None
+        return Sentence("on dialysis") if rule.on_dialysis else None
     if rule.special == "apixaban":
         return _apixaban(kidneys)
     stage = kidneys.aki_stage or 0
     if rule.in_aki is not None and stage + (stage == 1 and kidneys.course == "rising") >= rule.in_aki:
-        return f"AKI stage {_stage_words(kidneys)}"
+        return _aki_words(kidneys)
     if (number := _measured_below(rule, kidneys)) is not None:
         return number
     return _trimethoprim(drug, scene) if rule.special == "trimethoprim" else None
@@ -254,29 +275,34 @@ def _measured_below(rule: DoseRule, kidneys: KidneyFacts) -> str | None:
     if rule.below is None:
         return None
     if rule.measure == "clearance" and kidneys.clearance is not None:
-        return f"clearance {kidneys.clearance:.0f} mL/min" if kidneys.clearance < rule.below else None
-    return f"eGFR {kidneys.egfr:.0f}" if kidneys.egfr is not None and kidneys.egfr < rule.below else None
+        return _clearance_words(kidneys.clearance) if kidneys.clearance < rule.below else None
+    return _egfr_words(kidneys.egfr) if kidneys.egfr is not None and kidneys.egfr < rule.below else None
 
 
 def _apixaban(kidneys: KidneyFacts) -> str | None:
     met = []
     if kidneys.age is not None and kidneys.age >= 80:
-        met.append("80 years or older")
+        met.append(Sentence("80 years or older"))
     if kidneys.weight_kg is not None and kidneys.weight_kg <= 60:
-        met.append("60 kg or less")
+        met.append(Sentence("60 kg or less"))
     if kidneys.creatinine_mg_dl is not None and kidneys.creatinine_mg_dl >= 1.5:
-        met.append("creatinine 1.5 mg/dL or more")
+        met.append(Sentence("creatinine 1.5 mg/dL or more"))
     if len(met) >= 2:
-        return ", ".join(met)
-    return f"clearance {kidneys.clearance:.0f} mL/min" if _below(kidneys.clearance, 30) else None
+        return _listed(met)
+    return _clearance_words(kidneys.clearance or 0.0) if _below(kidneys.clearance, 30) else None
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """The parts one after the other, each still to be said in another language."""
+    return reduce(lambda before, part: Sentence("{before}, {part}", before=before, part=part), parts)
 
 
 def _trimethoprim(drug: DrugFacts, scene: _Scene) -> str | None:
     potassium = scene.kidneys.potassium_mmol_l
     if potassium is not None and potassium >= BORDERLINE_POTASSIUM:
-        return f"potassium {potassium:.1f} mmol/L"
+        return _potassium_words(potassium)
     partner = scene.other_of(drug, RAISES_POTASSIUM)
-    return f"with {shown_name(partner)}" if partner else None
+    return Sentence("with {drug}", drug=shown_name(partner)) if partner else None
 
 
 def _below(value: float | None, limit: float) -> bool:

@@ -19,6 +19,7 @@ class QuantityRefused(ModelError):
     def __init__(self, analyte: Analyte, sentence: str) -> None:
         super().__init__(sentence)
         self.analyte = analyte
+        self.sentence = sentence
 
 
 class UnitNotUnderstood(QuantityRefused):

@@ -17,6 +17,7 @@ from model.assessment import ModelIdentity, Prediction, Reason
 from model.explanation import Scored, contributions
 from model.feature_list import USED_ANALYTES
 from model.features import WEEK_HOURS, Chart, Feature, Timeline, View, chart_from_snapshot, feature_values, low
+from model.sentences import Sentence
 from model.snapshot import PatientSnapshot
 
 
@@ -158,12 +159,17 @@ class RiskModel:
         view = View(timeline, 0.0)
         if not view.values(Analyte.CREATININE, limits.creatinine_window_hours):
             hours = limits.creatinine_window_hours
-            return Reason("no_recent_creatinine", f"No usable creatinine of the last {hours:g} hours.")
+            return Reason(
+                "no_recent_creatinine", Sentence("No usable creatinine of the last {hours:g} hours.", hours=hours)
+            )
         if low(view, Analyte.CREATININE, WEEK_HOURS) >= limits.max_lowest_creatinine_mg_dl:
             limit = limits.max_lowest_creatinine_mg_dl
             return Reason(
                 "creatinine_above_range",
-                f"No creatinine of 7 days is below {limit:g} mg/dL; the risk model has not seen such patients.",
+                Sentence(
+                    "No creatinine of 7 days is below {limit:g} mg/dL; the risk model has not seen such patients.",
+                    limit=limit,
+                ),
             )
         return None
 

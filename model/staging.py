@@ -18,6 +18,7 @@ from model.kinetic_egfr import kinetic_egfr, result_before
 from model.nhs import NhsPatient, nhs_alert
 from model.policy import EgfrEquation, SitePolicy
 from model.rrt import current_course
+from model.sentences import Sentence
 from model.snapshot import Concept, PatientSnapshot
 from model.steadiness import is_steady
 
@@ -67,7 +68,10 @@ def _is_current(course: CreatinineCourse, now: datetime, policy: SitePolicy, rea
         return False
     days = policy.current_creatinine_max_age_days
     if course.at(len(course) - 1) < now - timedelta(days=days):
-        text = f"The last creatinine is more than {days:g} days old: it does not tell how the kidneys are now."
+        text = Sentence(
+            "The last creatinine is more than {days:g} days old: it does not tell how the kidneys are now.",
+            days=days,
+        )
         reasons.append(Reason("creatinine_too_old", text))
         return False
     return True
@@ -84,7 +88,9 @@ def _creatinine(
     if found.stage is None:
         reasons.append(_why_unstaged(found, course, references))
     if child and height is None and found.stage in (1, 2):
-        text = "Without a recent height the rule for under 18 years (eGFR below 35 is stage 3) was not applied."
+        text = Sentence(
+            "Without a recent height the rule for under 18 years (eGFR below 35 is stage 3) was not applied."
+        )
         reasons.append(Reason("paediatric_rule_needs_height", text))
     return found
 
@@ -94,9 +100,11 @@ def _not_recovered(kdigo: KdigoStaging) -> list[Reason]:
     episode = kdigo.episode
     if kdigo.stage or episode is None or episode.state is not EpisodeState.PERSISTING:
         return []
-    text = (
-        f"Not recovered: creatinine is still {episode.latest_ratio:.1f} times its value before the AKI of "
-        f"{episode.onset_at:%d %B %Y}, although nothing rose within the 7 days KDIGO looks back (stage 0)."
+    text = Sentence(
+        "Not recovered: creatinine is still {ratio:.1f} times its value before the AKI of {onset:%d %B %Y}, "
+        "although nothing rose within the 7 days KDIGO looks back (stage 0).",
+        ratio=episode.latest_ratio,
+        onset=episode.onset_at,
     )
     return [Reason("aki_not_recovered", text)]
 
@@ -106,7 +114,7 @@ def _why_unstaged(found: CreatinineNow, course: CreatinineCourse, references: Re
     if not course.exact[last]:
         return Reason("creatinine_only_bounded", "The last creatinine is only known as above or below a limit.")
     if found.baseline is not None and references.baseline(course, last) is None:
-        text = "High creatinine, no previous value: an assumed baseline alone does not make stage 1."
+        text = Sentence("High creatinine, no previous value: an assumed baseline alone does not make stage 1.")
         return Reason("assumed_baseline_only", text)
     return Reason("no_baseline", "There is no earlier creatinine to compare with: AKI cannot be staged yet.")
 

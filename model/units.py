@@ -13,6 +13,7 @@ from typing import Final
 
 from model.analytes import CANONICAL_UNIT, Analyte
 from model.errors import ImplausibleValue, UnitConflictsWithCode, UnitNotUnderstood, ValueNotUsable
+from model.sentences import Sentence
 from model.unit_tables import PLAUSIBLE, SPELLINGS, UCUM_ROWS, UREA_ROWS, Conversion, QuantityKind, Rows
 
 __all__ = ["QuantityKind", "ReportedAs", "Scale", "conversion_for", "scale_for", "to_canonical"]
@@ -50,6 +51,11 @@ _TABLES: Final[dict[_Key, Rows]] = {
 _TABLES[Analyte.UREA_NITROGEN, ReportedAs.UREA] = _with_lower_case_litre(UREA_ROWS)
 _TEXT_TABLES: Final[dict[_Key, Rows]] = {key: _spelled(rows) for key, rows in _TABLES.items()}
 _EMPTY: Final[Rows] = {}
+_KIND_WORDS: Final = {
+    QuantityKind.MASS: Sentence("mass"),
+    QuantityKind.MOLES: Sentence("moles"),
+    QuantityKind.OTHER: Sentence("other"),
+}
 
 
 def conversion_for(
@@ -90,10 +96,13 @@ class Scale:
             return _not_finite(self.analyte)
         if value <= 0:
             return ValueNotUsable(self.analyte, "The value is zero or negative.")
-        limits = f"{self.low:g} to {self.high:g} {CANONICAL_UNIT[self.analyte]}"
-        return ImplausibleValue(
-            self.analyte, f"The value is outside {limits}; the unit may be wrong. Please check the result."
+        sentence = Sentence(
+            "The value is outside {low:g} to {high:g} {unit}; the unit may be wrong. Please check the result.",
+            low=self.low,
+            high=self.high,
+            unit=CANONICAL_UNIT[self.analyte],
         )
+        return ImplausibleValue(self.analyte, sentence)
 
 
 def _not_finite(analyte: Analyte) -> ValueNotUsable:
@@ -117,7 +126,11 @@ def scale_for(
     if row is None:
         raise UnitNotUnderstood(analyte, _unit_sentence(unit))
     if expected_kind is not None and row.kind is not expected_kind and row.kind is not QuantityKind.OTHER:
-        sentence = f"The test's code stands for a {expected_kind} concentration, its unit for {row.kind}."
+        sentence = Sentence(
+            "The test's code stands for a {promised} concentration, its unit for {given}.",
+            promised=_KIND_WORDS[expected_kind],
+            given=_KIND_WORDS[row.kind],
+        )
         raise UnitConflictsWithCode(analyte, sentence)
     window = PLAUSIBLE[analyte]
     return Scale(analyte, row.multiplier, row.divisor, row.offset, window.low, window.high)
@@ -145,7 +158,7 @@ def _unit_sentence(unit: str) -> str:
     """Name the unit if it looks like one; any other text could be anything, even a name."""
     shown = "".join(c for c in unit if c.isprintable()).strip()
     if not shown:
-        return "The result has no unit."
+        return Sentence("The result has no unit.")
     if len(shown) <= 4 or (len(shown) <= 16 and any(sign in shown for sign in "/%")):
-        return f'The unit "{shown}" is not understood for this test.'
-    return "The unit is not understood."
+        return Sentence('The unit "{unit}" is not understood for this test.', unit=shown)
+    return Sentence("The unit is not understood.")

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any, Final
 
 from model.analytes import Analyte
+from model.sentences import Sentence
 from model.snapshot import Incomplete, Measurement, PatientSnapshot
 from patient_context.bundles import Entry
 from patient_context.chart import Chart
@@ -148,5 +149,9 @@ def _assumptions(chart: Chart, series: Mapping[Analyte, tuple[Measurement, ...]]
     count = sum(source in used for source in chart.zones_assumed)
     if not count:
         return []
-    sentence = f"{count} results give no UTC offset and were read as {chart.reading.time_zone}."
+    sentence = Sentence(
+        "{count} results give no UTC offset and were read as {zone}.",
+        count=count,
+        zone=str(chart.reading.time_zone),
+    )
     return [Incomplete("times", "offset-assumed", sentence)]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from model.analytes import Analyte
+from model.sentences import Sentence
 from patient_context.chart import Chart
 from patient_context.codes import EGFR_CODES
 from patient_context.lexicon import LOINC_SYSTEMS, KnownTest
@@ -15,10 +16,10 @@ from patient_context.values import canonical_value
 
 _USABLE_STATUS: Final = frozenset({"final", "amended", "corrected"})
 _STATUS_SENTENCES: Final = {
-    "entered-in-error": "It was entered in error.",
-    "cancelled": "The test was cancelled.",
-    "registered": "The result is not available yet.",
-    "preliminary": "The result is preliminary.",
+    "entered-in-error": Sentence("It was entered in error."),
+    "cancelled": Sentence("The test was cancelled."),
+    "registered": Sentence("The result is not available yet."),
+    "preliminary": Sentence("The result is preliminary."),
 }
 _CREATININE_WORD: Final = re.compile(r"(?i)\b(?:crea|kreat|créat)", re.UNICODE)
 _NOT_A_CONCENTRATION: Final = re.compile(r"(?i)urin|ratio|clear|/|gfr|kinase|fluid|24|dialy|albumin")

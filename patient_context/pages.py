@@ -7,6 +7,7 @@ from typing import Final
 
 from fhirclient.models.fhirsearch import FHIRSearch, FHIRSearchParam
 
+from model.sentences import Sentence
 from patient_context.bundles import is_bundle, is_failure, is_outcome, next_link, unpack
 from patient_context.fhir_server import FhirServer, ReadFailed
 from patient_context.queries import FhirQuery
@@ -66,14 +67,14 @@ def _ask_plainly(server: FhirServer, query: FhirQuery, patient_id: str, now: dat
 def _note(answer: Answer, failed: ReadFailed) -> None:
     answer.status = failed.status
     if answer.pages:
-        answer.cut_short = _CUT_SHORT.get(failed.code, "A later page could not be read.")
+        answer.cut_short = _CUT_SHORT.get(failed.code, Sentence("A later page could not be read."))
     else:
         answer.failure = failed.code
 
 
 _CUT_SHORT: Final = {
-    "timeout": "There was no time to read all pages.",
-    "outside-base": "The next page lies at an address that is not the EHR's and was not visited.",
+    "timeout": Sentence("There was no time to read all pages."),
+    "outside-base": Sentence("The next page lies at an address that is not the EHR's and was not visited."),
 }
 
 
@@ -99,10 +100,10 @@ def _search(server: FhirServer, path: str | None, answer: Answer) -> None:
     while path is not None:
         address = server.address_of(path)
         if address in visited:
-            answer.cut_short = "The EHR's pages lead in a circle."
+            answer.cut_short = Sentence("The EHR's pages lead in a circle.")
             return
         if answer.pages >= MAX_PAGES:
-            answer.cut_short = f"There are more than {MAX_PAGES} pages."
+            answer.cut_short = Sentence("There are more than {count} pages.", count=MAX_PAGES)
             return
         visited.add(address)
         path = _take_page(_read_twice(server, address), answer)
@@ -119,13 +120,13 @@ def _take_page(page: Json, answer: Answer) -> str | None:
     if unpacked.failures and not unpacked.entries:
         raise ReadFailed("operation-outcome", 200)
     if unpacked.failures or unpacked.capped:
-        answer.cut_short = "The EHR reported an error within the results."
+        answer.cut_short = Sentence("The EHR reported an error within the results.")
     answer.resources += [entry.resource for entry in unpacked.entries]
     answer.pages += 1
     following = next_link(page)
     total = page.get("total")
     if following is None and isinstance(total, int) and total > len(answer.resources):
-        answer.cut_short = "The EHR counts more results than it sent."
+        answer.cut_short = Sentence("The EHR counts more results than it sent.")
     return following
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from model.sentences import Sentence
 from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, unpack
@@ -21,11 +22,11 @@ from patient_context.shapes import Refused
 from patient_context.times import effective, parse_time
 
 _SENTENCES: Final = {
-    "not-supplied": "The EHR did not supply this part of the chart.",
-    "operation-outcome": "The EHR reported an error instead of this part of the chart.",
-    "unreadable": "This part of the chart came in a form that cannot be read.",
-    "more-pages": "The EHR supplied only the first page of this part of the chart.",
-    "too-many-entries": "This part of the chart is too large and was not read whole.",
+    "not-supplied": Sentence("The EHR did not supply this part of the chart."),
+    "operation-outcome": Sentence("The EHR reported an error instead of this part of the chart."),
+    "unreadable": Sentence("This part of the chart came in a form that cannot be read."),
+    "more-pages": Sentence("The EHR supplied only the first page of this part of the chart."),
+    "too-many-entries": Sentence("This part of the chart is too large and was not read whole."),
 }
 _T = TypeVar("_T")
 _QUERY_OF: Final = {query.key: query for query in QUERIES}

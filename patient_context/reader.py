@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 import requests
 
+from model.sentences import Sentence
 from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry
@@ -118,11 +119,11 @@ def _separate_medications(server: FhirServer, answers: list[Answer]) -> list[Jso
 
 
 _SENTENCES: Final = {
-    "forbidden": "The EHR does not permit reading this part of the chart.",
-    "timeout": "The EHR did not answer in time.",
-    "unavailable": "The EHR could not answer.",
-    "unreadable": "The EHR's answer was not readable FHIR.",
-    "operation-outcome": "The EHR reported an error.",
+    "forbidden": Sentence("The EHR does not permit reading this part of the chart."),
+    "timeout": Sentence("The EHR did not answer in time."),
+    "unavailable": Sentence("The EHR could not answer."),
+    "unreadable": Sentence("The EHR's answer was not readable FHIR."),
+    "operation-outcome": Sentence("The EHR reported an error."),
 }
 
 
@@ -132,5 +133,9 @@ def _gap(answer: Answer) -> Incomplete | None:
             answer.query.key, answer.failure, _SENTENCES.get(answer.failure, _SENTENCES["unavailable"])
         )
     if answer.cut_short:
-        return Incomplete(answer.query.key, "partial", f"{answer.cut_short} Pages read: {answer.pages}.")
+        return Incomplete(
+            answer.query.key,
+            "partial",
+            Sentence("{why} Pages read: {pages}.", why=answer.cut_short, pages=answer.pages),
+        )
     return None

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from model.analytes import Analyte
+from model.sentences import Sentence
 from model.snapshot import Measurement
 from patient_context.chart import Chart
 from patient_context.shapes import Refused
@@ -23,9 +24,17 @@ _ALARMING_IS_HIGH: Final = {
     Analyte.BICARBONATE: False,
     Analyte.PH: False,
 }
+_NAMES: Final[dict[str, str]] = {
+    Analyte.CREATININE: Sentence("creatinine"),
+    Analyte.UREA_NITROGEN: Sentence("urea nitrogen"),
+    Analyte.POTASSIUM: Sentence("potassium"),
+    Analyte.LACTATE: Sentence("lactate"),
+    Analyte.BICARBONATE: Sentence("bicarbonate"),
+    Analyte.PH: Sentence("ph"),
+}
 # The same result resulted in two units differs by rounding only.
 _ROUNDING: Final = {Analyte.CREATININE: 0.06, Analyte.UREA_NITROGEN: 1.0}
-_SWAPPED: Final = (
+_SWAPPED: Final = Sentence(
     "It differs from the patient's other results about 88-fold: mg/dL and umol/L may be mixed up. "
     "Please check the result."
 )
@@ -81,7 +90,10 @@ def _one_moment(chart: Chart, analyte: Analyte, group: list[Measurement]) -> lis
             other.source,
             Refused(
                 "conflict",
-                f"Another {analyte.replace('_', ' ')} of the same time differs; the more alarming one is used.",
+                Sentence(
+                    "Another {analyte} of the same time differs; the more alarming one is used.",
+                    analyte=_NAMES[analyte],
+                ),
             ),
         )
     return ranked[:1]

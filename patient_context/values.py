@@ -7,6 +7,7 @@ text is never parsed into a number. Nothing becomes 0.
 from typing import Any, Final
 
 from model.errors import QuantityRefused
+from model.sentences import Sentence
 from model.snapshot import Comparator
 from patient_context.lexicon import KnownTest
 from patient_context.shapes import Json, Refused, first_code
@@ -38,7 +39,7 @@ def canonical_value(holder: Json, known: KnownTest) -> tuple[float, Comparator |
     try:
         canonical = known.scale_of(quantity).to_canonical(value)
     except QuantityRefused as refusal:
-        raise Refused(refusal.code, str(refusal)) from None
+        raise Refused(refusal.code, refusal.sentence) from None
     return canonical, _COMPARATORS[comparator] if comparator else None
 
 
@@ -53,7 +54,7 @@ def _no_quantity(holder: Json) -> Refused:
     if "dataAbsentReason" in holder:
         reason = first_code(holder["dataAbsentReason"])
         shown = reason if reason in _ABSENT_REASONS else "unknown"
-        return Refused("value-absent", f"The laboratory gave no value (reason: {shown}).")
+        return Refused("value-absent", Sentence("The laboratory gave no value (reason: {reason}).", reason=shown))
     other = next((name for name in holder if name.startswith("value")), None)
     if other is None:
         return Refused("value-missing", "The result has no value.")

@@ -7,9 +7,10 @@ unknown. An empty grant is legal, and ends here.
 from typing import Final
 
 from launch.errors import LaunchError
+from model.sentences import Sentence
 from patient_context.queries import QUERIES, is_permitted
 
-_NEEDED: Final = {"patient": "the patient's details", "creatinine": "laboratory results"}
+_NEEDED: Final = {"patient": Sentence("the patient's details"), "creatinine": Sentence("laboratory results")}
 
 
 class ScopesMissing(LaunchError):
