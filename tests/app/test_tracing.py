@@ -37,10 +37,7 @@ def spans(services: AppServices, ehr: FakeEhr) -> Iterator[tuple[ReadableSpan, .
         client.get("/launch", query_string={"iss": ehr.fhir_base, "launch": MARK})
         client.get(f"/p/{MARK}/")
         client.get(f"/{MARK}")
-        with pytest.raises(requests.RequestException):
-            services.http_session_for("local").get(
-                f"{ehr.fhir_base}/Patient/{MARK}?name={MARK}#x", timeout=0.000001
-            )
+        services.http_session_for("local").get(f"{ehr.fhir_base}/Patient/{MARK}?name={MARK}#x")
         yield collected.get_finished_spans()
     finally:
         RequestsInstrumentor().uninstrument()
