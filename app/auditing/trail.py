@@ -81,12 +81,14 @@ class AuditTrail:
         self._clock = clock
         self._on_failure = on_failure
 
-    def record(self, event: AuditEvent) -> None:
-        """Append an event. Raises AuditFailed when it cannot be written."""
+    def record(self, event: AuditEvent, *, beside: Callable[[Connection], None] | None = None) -> None:
+        """Append an event, and in the same transaction what `beside` writes. Raises AuditFailed: neither was."""
         for _ in range(_ATTEMPTS):
             try:
                 with serialized(self._engine) as connection:
                     append(connection, event, self._clock())
+                    if beside is not None:
+                        beside(connection)
             except IntegrityError:
                 continue  # a worker of an older release took this place in the chain: join behind it
             except SQLAlchemyError:

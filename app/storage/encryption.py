@@ -1,8 +1,11 @@
 """Encryption of what rests on disk: AES-256-GCM, the row it belongs to as associated data.
 
-A sealed value moved to another row, table or meaning does not open.
+A sealed value moved to another row, table or meaning does not open. Where a row must be found again by a patient it
+must not name, it holds a pseudonym: a keyed hash.
 """
 
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -18,6 +21,9 @@ from app.configured.settings import PREFIX, Settings
 
 _FORMAT = b"\x01"
 _NONCE_BYTES = 12
+_PSEUDONYM_DIGITS = 32
+_AT_REST = b"aki-sentinel at rest v1"
+_PSEUDONYMS = b"aki-sentinel pseudonyms v1"
 
 
 class Undecipherable(Exception):
@@ -30,7 +36,8 @@ class SealedBox:
     def __init__(self, master_keys: Sequence[str]) -> None:
         if not master_keys:
             raise ValueError("at least one master key is needed")
-        self._ciphers = [AESGCM(_derive(key)) for key in master_keys]
+        self._ciphers = [AESGCM(_derive(key, _AT_REST)) for key in master_keys]
+        self._pseudonym_keys = [_derive(key, _PSEUDONYMS) for key in master_keys]
 
     def seal(self, plain: bytes, *, context: str) -> bytes:
         """Encrypt `plain`, bound to `context` (table and row)."""
@@ -59,6 +66,16 @@ class SealedBox:
             return False
         return True
 
+    def pseudonyms(self, identity: str) -> tuple[str, ...]:
+        """HMAC-SHA-256 of an identity with each key, 32 hex digits: the first is written, all may be looked for.
+
+        A master key that is taken out of use cuts the thread to what was written under it.
+        """
+        return tuple(
+            hmac.new(key, identity.encode(), hashlib.sha256).hexdigest()[:_PSEUDONYM_DIGITS]
+            for key in self._pseudonym_keys
+        )
+
 
 def sealed_box(settings: Settings) -> SealedBox:
     """The box for the configured master key; in development one is made in the state folder on first start."""
@@ -69,8 +86,8 @@ def sealed_box(settings: Settings) -> SealedBox:
     return SealedBox([_development_key(settings.state_dir)])
 
 
-def _derive(master_key: str) -> bytes:
-    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"aki-sentinel at rest v1")
+def _derive(master_key: str, purpose: bytes) -> bytes:
+    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose)
     return derivation.derive(master_key.encode())
 
 

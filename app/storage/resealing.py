@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.storage.encryption import SealedBox, Undecipherable
-from app.storage.tables import LaunchSessionRow, PendingLaunchRow, SigningKeyRow, WriteDraftRow
+from app.storage.tables import CdsFeedbackRow, LaunchSessionRow, PendingLaunchRow, SigningKeyRow, WriteDraftRow
 
 # table, its key, and how its rows are bound (the context they are sealed with)
 SEALED: Final[tuple[tuple[Any, InstrumentedAttribute[str], str], ...]] = (
@@ -16,6 +16,7 @@ SEALED: Final[tuple[tuple[Any, InstrumentedAttribute[str], str], ...]] = (
     (LaunchSessionRow, LaunchSessionRow.id, "launch_session"),
     (PendingLaunchRow, PendingLaunchRow.state_hash, "pending_launch"),
     (WriteDraftRow, WriteDraftRow.id, "write_draft"),
+    (CdsFeedbackRow, CdsFeedbackRow.id, "cds_feedback"),
 )
 
 
@@ -37,7 +38,7 @@ def reseal(engine: Engine, box: SealedBox) -> Resealed:
 def _results(engine: Engine, box: SealedBox) -> Iterator[str]:
     for table, key, name in SEALED:
         with Session(engine) as db:
-            rows = db.execute(select(key, table.sealed)).all()
+            rows = db.execute(select(key, table.sealed).where(table.sealed.is_not(None))).all()
         for identity, sealed in rows:
             yield _reseal_one(engine, box, (table, key), identity, sealed, f"{name}/{identity}")
 

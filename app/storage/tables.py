@@ -3,7 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -160,3 +171,51 @@ class SiteSwitchRow(Base):
     reason: Mapped[str] = mapped_column(String(200))
     who: Mapped[str] = mapped_column(String(80))
     switched_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CdsCardRow(Base):
+    """A card shown or held back, or a silence after an assessment. No clinical value but stage and score.
+
+    `uuid` is the card's own, the same when a call is tried again. `topic` is empty where there was nothing to say,
+    `silence` where the card was shown. `patient_ref` is a pseudonym: a keyed hash.
+    """
+
+    __tablename__ = "cds_card"
+    __table_args__ = (Index("ix_cds_card_patient_ref_at", "patient_ref", "at"),)
+
+    uuid: Mapped[str] = mapped_column(String(36), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    ehr_id: Mapped[str] = mapped_column(String(40))
+    service_id: Mapped[str] = mapped_column(String(40))
+    topic: Mapped[str | None] = mapped_column(String(40))
+    indicator: Mapped[str | None] = mapped_column(String(8))
+    silence: Mapped[str | None] = mapped_column(String(60))
+    stage: Mapped[int | None] = mapped_column(Integer)
+    score: Mapped[float | None] = mapped_column(Float)
+    score_category: Mapped[str | None] = mapped_column(String(16))
+    model_sha256: Mapped[str | None] = mapped_column(String(64))
+    patient_ref: Mapped[str] = mapped_column(String(32))
+    user_id: Mapped[str | None] = mapped_column(String(256))
+
+
+class CdsFeedbackRow(Base):
+    """What became of a card. `id` is a digest of all of it but the comment, so that a repeat is stored once.
+
+    `matched`: the card was known here when the feedback came. `sealed` is the user's comment.
+    """
+
+    __tablename__ = "cds_feedback"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    card_uuid: Mapped[str] = mapped_column(String(64), index=True)
+    ehr_id: Mapped[str] = mapped_column(String(40))
+    service_id: Mapped[str] = mapped_column(String(40))
+    outcome: Mapped[str] = mapped_column(String(10))
+    outcome_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    matched: Mapped[bool] = mapped_column(Boolean)
+    reason_system: Mapped[str | None] = mapped_column(String(200))
+    reason_code: Mapped[str | None] = mapped_column(String(200))
+    suggestions: Mapped[str] = mapped_column(Text)
+    """The accepted suggestions' uuids, separated by spaces."""
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)

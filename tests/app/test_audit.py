@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from app.auditing.anchors import AnchorFileUnreadable, ChainBreak, anchor_now, purge_before, verify
 from app.auditing.trail import AuditEvent, AuditFailed, AuditTrail
@@ -186,6 +186,17 @@ def test_an_event_that_cannot_be_written_says_so_and_is_counted(database: Engine
     with pytest.raises(AuditFailed):
         trail.record(_view("p1"))
     assert len(counted) == 1
+
+
+def test_what_is_written_beside_an_event_stands_and_falls_with_it(trail: AuditTrail, database: Engine) -> None:
+    def fails(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO no_such_table VALUES (1)"))
+
+    with pytest.raises(AuditFailed):
+        trail.record(_view("p1"), beside=fails)
+    assert list(trail.events()) == []
+    trail.record(_view("p1"), beside=lambda connection: connection.execute(text("DELETE FROM cds_jti")))
+    assert [event["patient_id"] for event in trail.events()] == ["p1"]
 
 
 def test_a_full_disk_fails_the_audit_and_space_mends_it(tmp_path: Path, clock) -> None:

@@ -99,6 +99,15 @@ def test_no_table_with_sealed_values_is_left_out_of_resealing() -> None:
     assert {context for _, _, context in SEALED} == sealed
 
 
+def test_a_pseudonym_names_nobody_and_is_found_again_while_a_master_key_is_replaced() -> None:
+    old, both, new = SealedBox(["o" * 32]), SealedBox(["n" * 32, "o" * 32]), SealedBox(["n" * 32])
+    (written,) = old.pseudonyms("ehr-1|p-1")
+    assert len(written) == 32
+    assert written in both.pseudonyms("ehr-1|p-1")
+    assert both.pseudonyms("ehr-1|p-1")[0] == new.pseudonyms("ehr-1|p-1")[0] != written
+    assert old.pseudonyms("ehr-1|p-2") != (written,)
+
+
 @pytest.fixture
 def installation(tmp_path: Path) -> dict[str, str]:
     registry = tmp_path / "ehrs.toml"
