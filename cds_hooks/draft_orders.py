@@ -1,14 +1,17 @@
 """Draft orders as EHRs send them, DSTU2 to R5, valid or not, read for the drug alone (CH-59, CH-60).
 
-What is not a drug order is passed over; a drug order is never dropped because something else in it is wrong.
+What is neither a drug nor an examination with contrast is passed over; an order is never dropped because something
+else in it is wrong. Another patient's is dropped and counted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cds_hooks.errors import DataUnavailable, RequestUnreadable
+from model.contrast_imaging import recognise_examination
 from model.drug_table import DRUG_TERMINOLOGIES, canonical
+from model.drugs import DrugFacts, recognise
 from model.snapshot import Coding, Medication
 from patient_context.shapes import Json, codings, concept_text, member, objects, text
 
@@ -16,6 +19,7 @@ from patient_context.shapes import Json, codings, concept_text, member, objects,
 _DRUG_ORDERS: Final = frozenset(
     {"MedicationRequest", "MedicationOrder", "MedicationPrescription", "MedicationStatement"}
 )
+_EXAMINATIONS: Final = frozenset({"ServiceRequest", "ProcedureRequest"})  # the latter in DSTU2 and STU3
 _NOT_TO_BE_GIVEN: Final = frozenset({"cancelled", "entered-in-error", "stopped", "completed", "ended", "revoked"})
 _MAX_DRAFTS: Final = 500
 _MILLIGRAMS: Final = {"mg": 1.0, "milligram": 1.0, "g": 1000.0, "gram": 1000.0}
@@ -23,13 +27,22 @@ _MILLIGRAMS: Final = {"mg": 1.0, "milligram": 1.0, "g": 1000.0, "gram": 1000.0}
 
 @dataclass(frozen=True, slots=True)
 class DraftOrder:
-    """A drug order about to be chosen or signed. `reference` is how the EHR calls it, for `resourceId`."""
+    """An order about to be chosen or signed. `reference` is how the EHR calls it, for `resourceId`.
+
+    `medication` holds the codes and words of the drug, or of the examination that brings contrast.
+    """
 
     reference: str | None
     medication: Medication
     dose_mg: float | None = None
     is_draft: bool = True
+    is_examination: bool = False
     names: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def recognised(self) -> DrugFacts:
+        """Which drug it is, or which examination with contrast."""
+        examination = recognise_examination(self.medication) if self.is_examination else None
+        return examination or recognise(self.medication, dose_mg=self.dose_mg)
 
     def is_called(self, reference: str) -> bool:
         """Whether a reference of `selections` means this order."""
@@ -39,10 +52,11 @@ class DraftOrder:
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """The drug orders of a call: those it is about, and the drafts beside them."""
+    """The orders of a call: those it is about, the drafts beside them, and how many were another patient's."""
 
     chosen: tuple[DraftOrder, ...]
     beside: tuple[DraftOrder, ...] = ()
+    of_others: int = 0
 
 
 def read_drafts(context: Mapping[str, Any], *, patient_id: str, selected_only: bool) -> Drafts:
@@ -58,15 +72,18 @@ def read_drafts(context: Mapping[str, Any], *, patient_id: str, selected_only: b
         raise DataUnavailable("draft-orders-missing", text_)
     if not isinstance(bundle, Mapping):
         raise RequestUnreadable("draft-orders-invalid", "The field context.draftOrders must be a Bundle.")
-    drafts = tuple(_drafts(dict(bundle), patient_id))
+    entries = list(_entries(dict(bundle)))[:_MAX_DRAFTS]
+    mine = [(resource, url) for resource, url in entries if _is_for(resource, patient_id)]
+    of_others = len(entries) - len(mine)
+    drafts = tuple(_drafts(mine))
     if not selected_only:
-        return Drafts(drafts)
+        return Drafts(drafts, (), of_others)
     listed = context.get("selections")
     wanted = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
     chosen = tuple(draft for draft in drafts if any(draft.is_called(one) for one in wanted))
     if not chosen and not _names_other_orders(wanted):
-        return Drafts(drafts)
-    return Drafts(chosen, tuple(draft for draft in drafts if draft not in chosen))
+        return Drafts(drafts, (), of_others)
+    return Drafts(chosen, tuple(draft for draft in drafts if draft not in chosen), of_others)
 
 
 def _names_other_orders(wanted: list[str]) -> bool:
@@ -75,17 +92,22 @@ def _names_other_orders(wanted: list[str]) -> bool:
     return bool(kinds) and all(kind and kind[0].isalpha() and kind[0] not in _DRUG_ORDERS for kind in kinds)
 
 
-def _drafts(bundle: Json, patient_id: str) -> Iterator[DraftOrder]:
-    entries = list(_entries(bundle))[:_MAX_DRAFTS]
+def _drafts(entries: Iterable[tuple[Json, str | None]]) -> Iterator[DraftOrder]:
+    listed = list(entries)
     medications = {
         name: resource
-        for resource, full_url in entries
+        for resource, full_url in listed
         if resource.get("resourceType") == "Medication"
         for name in _names(resource, full_url)
     }
-    for resource, full_url in entries:
-        if text(resource.get("resourceType")) in _DRUG_ORDERS and _is_to_be_given(resource, patient_id):
+    for resource, full_url in listed:
+        kind = text(resource.get("resourceType"))
+        if not _is_to_be_given(resource):
+            continue
+        if kind in _DRUG_ORDERS:
             yield _draft(resource, full_url, medications)
+        elif kind in _EXAMINATIONS and (found := _examination(resource, full_url)) is not None:
+            yield found
 
 
 def _entries(bundle: Json) -> Iterator[tuple[Json, str | None]]:
@@ -104,13 +126,33 @@ def _names(resource: Json, full_url: str | None) -> frozenset[str]:
     return frozenset(name for name in (identity, relative, full_url) if name)
 
 
-def _is_to_be_given(resource: Json, patient_id: str) -> bool:
-    if resource.get("doNotPerform") is True or text(resource.get("status")) in _NOT_TO_BE_GIVEN:
-        return False
+def _is_to_be_given(resource: Json) -> bool:
+    return resource.get("doNotPerform") is not True and text(resource.get("status")) not in _NOT_TO_BE_GIVEN
+
+
+def _is_for(resource: Json, patient_id: str) -> bool:
     reference = text((member(resource, "subject") or member(resource, "patient")).get("reference"))
     if reference is None or "Patient/" not in reference:
         return True  # an order in this patient's context that does not say whose it is, is this patient's
     return reference.split("/_history/", 1)[0].rpartition("Patient/")[2] == patient_id
+
+
+def _examination(resource: Json, full_url: str | None) -> DraftOrder | None:
+    """An examination that brings contrast, or reads as if it did; every other one is no concern of the kidney."""
+    code = member(resource, "code")
+    concept = member(code, "concept") or code  # R5: CodeableReference
+    display = next((found for one in objects(concept.get("coding")) if (found := text(one.get("display")))), "")
+    identity = text(resource.get("id"))
+    reference = f"{resource['resourceType']}/{identity}" if identity else full_url
+    order = Medication(
+        text=display or concept_text(concept),
+        codes=frozenset(Coding(system, found) for system, found in codings(concept)),
+        source=reference or str(resource["resourceType"]),
+        active=True,
+    )
+    if recognise_examination(order) is None:
+        return None
+    return DraftOrder(reference, order, is_examination=True, names=_names(resource, full_url))
 
 
 def _draft(resource: Json, full_url: str | None, medications: Mapping[str, Json]) -> DraftOrder:
@@ -129,7 +171,7 @@ def _draft(resource: Json, full_url: str | None, medications: Mapping[str, Json]
         active=True,
     )
     is_draft = text(resource.get("status")) in (None, "draft")  # a re-signed order is not ours to take away
-    return DraftOrder(reference, medication, _dose_mg(dosages), is_draft, names)
+    return DraftOrder(reference, medication, _dose_mg(dosages), is_draft, names=names)
 
 
 def _concepts(resource: Json, medications: Mapping[str, Json]) -> Iterator[Any]:

@@ -17,6 +17,9 @@ MAX_NAME_CHARACTERS = 256
 # FHIR's id with room for servers that use '_' and longer ids; still safe as one path segment.
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 _NEED_ENCOUNTER = frozenset({"encounter-discharge"})
+# Epic knows three hooks; its other triggers (27: discharge section) come as patient-view with this key (VN-1).
+_NATIVE_TRIGGER = "com.epic.cdshooks.request.bpa-trigger-action"
+_COMES_AS_PATIENT_VIEW = frozenset({"encounter-discharge"})
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 
 
@@ -50,8 +53,7 @@ def read_hook_request(body: Any, *, hook: str, client: CdsClient) -> HookRequest
     """
     if not isinstance(body, Mapping):
         raise RequestUnreadable("body-not-object", "The body must be a JSON object.")
-    if _required_text(body, "hook") != hook:
-        raise RequestUnreadable("hook-mismatch", f"This service answers the hook {hook}.")
+    sent_as = _hook_sent(body, hook)
     hook_instance = _required_text(body, "hookInstance")
     context = body.get("context")
     if not isinstance(context, Mapping):
@@ -59,7 +61,7 @@ def read_hook_request(body: Any, *, hook: str, client: CdsClient) -> HookRequest
     patient_id = _patient_id(context)
     fhir_server = _registered_fhir_server(body.get("fhirServer"), client)
     encounter_id = _bare_id(context.get("encounterId"), "Encounter")
-    if hook in _NEED_ENCOUNTER and encounter_id is None:
+    if sent_as in _NEED_ENCOUNTER and encounter_id is None:
         raise RequestUnreadable("field-missing", "The field context.encounterId is required.")
     return HookRequest(
         hook=hook,
@@ -72,6 +74,19 @@ def read_hook_request(body: Any, *, hook: str, client: CdsClient) -> HookRequest
         prefetch=_prefetch(body.get("prefetch")),
         context=context,
     )
+
+
+def _hook_sent(body: Mapping[str, Any], hook: str) -> str:
+    """The hook as the EHR names it: the service's own, or patient-view for a trigger that has no hook there.
+
+    Which trigger is the site's affair: it typed this service's address into that trigger.
+    """
+    sent = _required_text(body, "hook")
+    extension = body.get("extension")
+    is_native = isinstance(extension, Mapping) and extension.get(_NATIVE_TRIGGER) is not None
+    if sent == hook or (sent == "patient-view" and hook in _COMES_AS_PATIENT_VIEW and is_native):
+        return sent
+    raise RequestUnreadable("hook-mismatch", f"This service answers the hook {hook}.")
 
 
 def _required_text(source: Mapping[str, Any], name: str, where: str = "") -> str:

@@ -13,6 +13,7 @@ from cds_hooks.draft_orders import DraftOrder
 from cds_hooks.suggestions import MOST, SuggestionContext, suggest_order, suggest_removal
 from model.assessment import Assessment, KdigoCriterion, Outcome
 from model.caution_table import Offer
+from model.contrast_imaging import is_examination
 from model.drug_cautions import Caution, shown_name
 from model.drugs import DrugFacts, Recognition
 from model.kidney_facts import KidneyFacts
@@ -34,19 +35,27 @@ class OrderFinding:
     indicator: Indicator
 
 
+@dataclass(frozen=True, slots=True)
+class NotCounted:
+    """What had no part in a finding, and is said: silence about it would read as consent.
+
+    `unclear` are orders of the same call that could not be checked; `by_name_only` drugs on the chart whose words
+    name a drug of the table without a code; `of_others` counts drafts that name another patient.
+    """
+
+    unclear: Sequence[DrugFacts] = ()
+    by_name_only: Sequence[DrugFacts] = ()
+    of_others: int = 0
+
+
 def build_order_card(
     found: OrderFinding,
     kidneys: KidneyFacts,
     outcome: Outcome,
     context: CardContext,
-    unclear: Sequence[DrugFacts] = (),
-    by_name_only: Sequence[DrugFacts] = (),
+    not_counted: NotCounted = NotCounted(),
 ) -> Card:
-    """The card for one ordered drug.
-
-    `unclear` are orders of the same call that could not be checked; `by_name_only` drugs on the chart whose words
-    name a drug of the table without a code: they were not counted, and the card says so.
-    """
+    """The card for one ordered drug."""
     first = found.cautions[0]
     part = f"{first.family}/{found.draft.reference or found.drug.name}"
     return assemble(
@@ -54,7 +63,7 @@ def build_order_card(
         context,
         part=part,
         summary=_summary(wording.plain_text(first.title), kidneys, context),
-        detail=_detail(found, kidneys, outcome, context, [*_order_lines(found.drug, unclear, by_name_only)]),
+        detail=_detail(found, kidneys, outcome, context, [*_order_lines(found.drug, not_counted)]),
         suggestions=_suggestions(found, kidneys, context.request_for(part)),
         override_reasons=ORDER_OVERRIDE_REASONS,
     )
@@ -172,18 +181,31 @@ def _without_assessment(kidneys: KidneyFacts, context: CardContext) -> Iterator[
             yield f"- eGFR {kidneys.egfr:.0f} mL/min/1.73 m² ({kidneys.egfr_equation}) from it. {_NOT_STEADY}"
 
 
-def _order_lines(
-    drug: DrugFacts, unclear: Sequence[DrugFacts], by_name_only: Sequence[DrugFacts]
-) -> Iterator[str]:
+def _order_lines(drug: DrugFacts, not_counted: NotCounted) -> Iterator[str]:
     yield "**The order**"
     yield ""
-    how = "its code" if drug.recognition is Recognition.CODE else "the product name beside its code"
-    yield f"- {wording.chart_text(drug.name, 100)}: recognised by {how} as {wording.chart_text(shown_name(drug))}"
-    for facts in unclear:
+    yield f"- {wording.chart_text(drug.name, 100)}: recognised by {_how(drug)} as {_as_what(drug)}"
+    for facts in not_counted.unclear:
         yield f"{_unclear_line(facts)}; it was not checked"
-    if by_name_only:
-        names = wording.chart_text(", ".join(dict.fromkeys(shown_name(one) for one in by_name_only)), 200)
+    if not_counted.by_name_only:
+        names = wording.chart_text(", ".join(dict.fromkeys(map(shown_name, not_counted.by_name_only))), 200)
         yield f"- On the chart by name only, without a known code, so not counted: {names}"
+    if (count := not_counted.of_others) == 1:
+        yield "- 1 draft order names another patient and was not looked at"
+    elif count:
+        yield f"- {count} draft orders name another patient and were not looked at"
+
+
+def _how(drug: DrugFacts) -> str:
+    if drug.recognition is Recognition.CODE:
+        return "its code"
+    return "the name beside its code" if is_examination(drug) else "the product name beside its code"
+
+
+def _as_what(drug: DrugFacts) -> str:
+    if is_examination(drug):
+        return "an examination with iodinated contrast"
+    return wording.chart_text(shown_name(drug))
 
 
 def _suggestions(

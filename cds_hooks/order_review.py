@@ -3,6 +3,7 @@
 Most orders are no concern of the kidney: they are answered before the chart is read.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from cds_hooks.chart import ChartSource, read_chart
 from cds_hooks.decision import CardPolicy, Indicator, Silent, never_spoken_about
 from cds_hooks.draft_orders import DraftOrder, Drafts, read_drafts
 from cds_hooks.hook_request import HookRequest
-from cds_hooks.order_cards import OrderFinding, build_order_card, build_unrecognised_card
+from cds_hooks.order_cards import NotCounted, OrderFinding, build_order_card, build_unrecognised_card
 from cds_hooks.services import CdsDependencies, Service
 from model.caution_table import Severity
 from model.drug_cautions import Caution, cautions
@@ -23,6 +24,7 @@ from model.snapshot import Medication, PatientSnapshot
 MOST_CARDS = 3
 SEVERE_RENAL_EGFR = 30.0
 _STATUS_UNKNOWN_FOR = timedelta(days=7)  # an order that states no end counts as running for a week
+_log = logging.getLogger(__name__)
 _RANK = {Indicator.CRITICAL: 0, Indicator.WARNING: 1, Indicator.INFO: 2}
 
 
@@ -32,9 +34,11 @@ def answer_orders(
     """The answer to one order hook. Raises the errors of `read_drafts`, `read_chart` and `stay_silent`."""
     signing = service.hook == "order-sign"
     drafts = read_drafts(hook.context, patient_id=hook.patient_id, selected_only=not signing)
-    ordered = [(draft, _recognised(draft)) for draft in drafts.chosen]
+    if drafts.of_others:
+        _log.warning("cds drafts named another patient and were not looked at: count=%d", drafts.of_others)
+    ordered = [(draft, draft.recognised()) for draft in drafts.chosen]
     if (reason := _no_concern([facts for _, facts in ordered], signing)) is not None:
-        return Answer(reason=reason)
+        return Answer(reason="drafts-of-another-patient" if drafts.of_others and not ordered else reason)
     chart = read_chart(hook, source, now=now)
     outcome = deps.assess(chart.snapshot, now, ehr_id)
     model_sha256 = outcome.model.sha256 if outcome.model else None
@@ -45,19 +49,13 @@ def answer_orders(
     found = find_concerns(ordered, active, kidneys, deps.card_policy, signing=signing)
     unclear = [facts for _, facts in ordered if facts.is_unclear]
     context = card_context(service, hook, chart, deps, ehr_id=ehr_id, now=now)
-    by_name = named_only(chart.snapshot, now)
-    cards: list[Card] = [
-        build_order_card(one, kidneys, outcome, context, unclear, by_name) for one in found[:MOST_CARDS]
-    ]
+    aside = NotCounted(unclear, named_only(chart.snapshot, now), drafts.of_others)
+    cards: list[Card] = [build_order_card(one, kidneys, outcome, context, aside) for one in found[:MOST_CARDS]]
     if signing and not cards and speaks_of_unclear(unclear, kidneys, deps.card_policy):
         cards.append(build_unrecognised_card(unclear, outcome, context))
     if not cards:
         return stay_silent(Silent("drug-not-recognised" if unclear else "no-caution"), chart, model_sha256)
     return Answer(tuple(cards), model_sha256=model_sha256)
-
-
-def _recognised(draft: DraftOrder) -> DrugFacts:
-    return recognise(draft.medication, dose_mg=draft.dose_mg)
 
 
 def _no_concern(drugs: Sequence[DrugFacts], signing: bool) -> str | None:
@@ -105,7 +103,7 @@ def active_drugs(snapshot: PatientSnapshot, drafts: Drafts, now: datetime) -> li
     """What the patient is on, with the drafts beside the chosen ones; never the chosen ones themselves."""
     own = {draft.reference for draft in (*drafts.chosen, *drafts.beside)}
     running = [one for one in snapshot.medications if one.source not in own and is_running(one, now)]
-    return [*_distinct(recognise(one) for one in running), *map(_recognised, drafts.beside)]
+    return [*_distinct(recognise(one) for one in running), *(draft.recognised() for draft in drafts.beside)]
 
 
 def named_only(snapshot: PatientSnapshot, now: datetime) -> list[DrugFacts]:

@@ -60,8 +60,8 @@ ORDER_SELECT = Service(
     hook="order-select",
     title="Kidney check while an order is being chosen",
     description=(
-        "Shows what is known of the kidneys when a nephrotoxic or renally dosed drug is selected and it matters; "
-        "otherwise stays silent."
+        "Shows what is known of the kidneys when a nephrotoxic or renally dosed drug, or an examination with "
+        "iodinated contrast, is selected and it matters; otherwise stays silent."
     ),
     usage_requirements=_ORDER_NEEDS,
 )
@@ -70,8 +70,9 @@ ORDER_SIGN = Service(
     hook="order-sign",
     title="Kidney check before orders are signed",
     description=(
-        "Looks at every draft order for drugs that harm the kidney or are dosed by it, together with the drugs on "
-        "the chart; in acute kidney injury it also names drug orders it could not recognise. Otherwise silent."
+        "Looks at every draft order for drugs that harm the kidney or are dosed by it and for examinations with "
+        "iodinated contrast, together with the drugs on the chart; in acute kidney injury it also names orders it "
+        "could not recognise. Otherwise silent."
     ),
     usage_requirements=_ORDER_NEEDS,
 )

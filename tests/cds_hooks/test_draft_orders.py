@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from cds_hooks.draft_orders import read_drafts
 from cds_hooks.errors import DataUnavailable, RequestUnreadable
-from model.drugs import recognise
 
 _WORDS = st.sampled_from(
-    ["MedicationRequest", "Medication", "Bundle", "#m", "Patient/p-1", "mg", "draft", "5640", "m", ""]
-)
+    [
+        "MedicationRequest", "ServiceRequest", "CT with contrast", "Medication", "Bundle", "#m", "Patient/p-1",
+        "mg", "draft", "5640", "m", "",
+    ]
+)  # fmt: skip
 _FIELDS = st.sampled_from(
     [
         "resourceType", "entry", "resource", "medicationCodeableConcept", "medicationReference", "medication",
@@ -38,16 +40,19 @@ def test_nothing_an_ehr_sends_as_drafts_breaks_the_reading(bundle: Any, selectio
         assert not isinstance(bundle, dict)
         return
     for draft in (*drafts.chosen, *drafts.beside):
-        recognise(draft.medication, dose_mg=draft.dose_mg)
+        draft.recognised()
 
 
 @settings(deadline=None, max_examples=200)
-@given(resource=st.dictionaries(_FIELDS, _ANYTHING, max_size=8))
-def test_nothing_in_a_drug_order_breaks_the_reading(resource: dict[str, Any]) -> None:
-    resource["resourceType"] = "MedicationRequest"
+@given(
+    resource=st.dictionaries(_FIELDS, _ANYTHING, max_size=8),
+    kind=st.sampled_from(["MedicationRequest", "ServiceRequest"]),
+)
+def test_nothing_in_an_order_breaks_the_reading(resource: dict[str, Any], kind: str) -> None:
+    resource["resourceType"] = kind
     context = {"draftOrders": {"entry": [{"resource": resource}]}}
     for draft in read_drafts(context, patient_id="p-1", selected_only=False).chosen:
-        recognise(draft.medication, dose_mg=draft.dose_mg)
+        draft.recognised()
 
 
 @pytest.mark.parametrize(
@@ -66,3 +71,13 @@ def test_the_dose_is_read_only_from_a_quantity_of_mass(quantity: dict[str, Any],
     }
     (draft,) = read_drafts({"draftOrders": order}, patient_id="p-1", selected_only=False).chosen
     assert draft.dose_mg == milligrams
+
+
+@pytest.mark.parametrize("kind", ["MedicationRequest", "ServiceRequest", "DeviceRequest"])
+def test_another_patients_drafts_are_dropped_and_counted(kind: str) -> None:
+    theirs = {"resourceType": kind, "subject": {"reference": "Patient/p-2"}}
+    mine = {"resourceType": "MedicationRequest", "subject": {"reference": "Patient/p-1"}}
+    bundle = {"entry": [{"resource": theirs}, {"resource": mine}]}
+    for selected in (True, False):
+        drafts = read_drafts({"draftOrders": bundle}, patient_id="p-1", selected_only=selected)
+        assert (len(drafts.chosen), drafts.of_others) == (1, 1)

@@ -20,13 +20,13 @@ from cds_hooks.card_detail import DetailFacts
 from cds_hooks.cards import Card, CardContext
 from cds_hooks.decision import CardKind, CardPolicy
 from cds_hooks.draft_orders import DraftOrder
-from cds_hooks.order_cards import build_order_card, build_unrecognised_card
+from cds_hooks.order_cards import NotCounted, build_order_card, build_unrecognised_card
 from cds_hooks.order_review import find_concerns, named_only
 from model.analytes import Analyte
 from model.assessment import Egfr, InsufficientData, NotApplicable, Outcome, Reason
 from model.drugs import DrugFacts, recognise
 from model.kidney_facts import kidney_facts
-from model.snapshot import Measurement, PatientSnapshot, Sex
+from model.snapshot import Coding, Measurement, Medication, PatientSnapshot, Sex
 from tests.builders.cds import NOW, PATIENT, PUBLIC_URL
 from tests.builders.drugs import medication
 from tests.builders.outcomes import INPUTS, assessment, risk
@@ -62,7 +62,17 @@ def card_of(
     (found,) = find_concerns(
         pairs, [recognise(medication(one)) for one in active], kidneys, CardPolicy(), signing=True
     )
-    return build_order_card(found, kidneys, outcome, context(snapshot), [drug(one) for one in unclear])
+    aside = NotCounted([drug(one) for one in unclear])
+    return build_order_card(found, kidneys, outcome, context(snapshot), aside)
+
+
+def examination_card(outcome: Outcome, snapshot: PatientSnapshot) -> Card:
+    code = Coding("http://loinc.org", "36813-4")
+    order = Medication("CT Abdomen and Pelvis W contrast IV", frozenset({code}), "ServiceRequest/draft-1")
+    draft = DraftOrder("ServiceRequest/draft-1", order, is_examination=True)
+    kidneys = kidney_facts(outcome, snapshot, NOW)
+    (found,) = find_concerns([(draft, draft.recognised())], [], kidneys, CardPolicy(), signing=True)
+    return build_order_card(found, kidneys, outcome, context(snapshot), NotCounted(of_others=1))
 
 
 def drug(name: str) -> DrugFacts:
@@ -95,6 +105,7 @@ EXAMPLES: dict[str, Card] = {
         ),
         "metformin",
     ),
+    "order_contrast_examination": examination_card(STAGE_2, chart(1.9)),
     "order_not_recognised": build_unrecognised_card([drug("ibuprofen-name")], STAGE_2, context(chart(1.9))),
 }
 
@@ -150,7 +161,7 @@ def test_drugs_the_chart_only_names_are_said_and_not_counted() -> None:
     named = [drug("lisinopril-name"), drug("lisinopril-name")]
     pairs = [(DraftOrder("MedicationRequest/draft-1", order), recognise(order))]
     (found,) = find_concerns(pairs, [*named, drug("furosemide")], kidneys, CardPolicy(), signing=True)
-    detail = build_order_card(found, kidneys, STAGE_2, context(chart(1.9)), [], named).body["detail"]
+    detail = build_order_card(found, kidneys, STAGE_2, context(chart(1.9)), NotCounted([], named)).body["detail"]
     assert "On the chart by name only, without a known code, so not counted: lisinopril\n" in detail
     assert "together" not in detail
 
@@ -167,7 +178,7 @@ def test_an_order_without_an_id_cannot_be_removed_and_is_not_offered() -> None:
     (found,) = find_concerns(
         [(DraftOrder(None, order), recognise(order))], [], kidneys, CardPolicy(), signing=True
     )
-    body = build_order_card(found, kidneys, STAGE_2, context(chart(1.9)), []).body
+    body = build_order_card(found, kidneys, STAGE_2, context(chart(1.9))).body
     assert "delete" not in {one["actions"][0]["type"] for one in body["suggestions"]}
 
 
@@ -191,7 +202,8 @@ def test_an_orders_own_words_never_become_markup(words: str) -> None:
         [(DraftOrder("MedicationRequest/1", order), facts)], [], kidneys, CardPolicy(), signing=True
     )
     strange = replace(drug("ibuprofen-name"), name=words)
-    detail = build_order_card(found[0], kidneys, STAGE_2, context(chart(1.9)), [strange]).body["detail"]
+    card = build_order_card(found[0], kidneys, STAGE_2, context(chart(1.9)), NotCounted([strange]))
+    detail = card.body["detail"]
     assert not re.search(r"(?<!\\)[\[\]`|_~]", detail)
     assert "<" not in detail
     assert "://" not in detail
