@@ -1,5 +1,8 @@
 """Loads the model from its artifact: JSON tables, a manifest with their SHA-256, and golden predictions.
 
+Schema 2: beside each head's tables the ranges of its training values, and where there are any the replicas that
+give an interval.
+
 Everything is checked before the model may speak: the manifest's schema, each file's hash, that the features are
 those this code computes, and that this code reproduces the golden predictions. A refused model is
 `ModelRefused`; staging goes on without it and says why there is no risk.
@@ -7,22 +10,22 @@ those this code computes, and that this code reproduces the golden predictions. 
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
-from itertools import pairwise
 from typing import Any, ClassVar
 
 from model.analytes import CANONICAL_UNIT, Analyte
+from model.artifact_parts import UnknownFeature, familiarity_from_json, head_from_json, spread_from_json
 from model.assessment import ModelIdentity
 from model.errors import ModelError
-from model.feature_list import FEATURE_BY_ID, USED_ANALYTES
+from model.feature_list import USED_ANALYTES
 from model.features import Series, Timeline
-from model.risk import Applicability, Categories, Head, PairTable, RiskModel, Shape
+from model.risk import Applicability, Head, RiskModel
 from model.snapshot import Sex
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 GOLDEN_TOLERANCE = 1e-9
 
@@ -48,10 +51,14 @@ def load_model(folder: Traversable) -> RiskModel:
     manifest = _parse(manifest_bytes, MANIFEST)
     check_schema(manifest)
     try:
-        heads = {name: _head(_verified(folder, manifest, name)) for name in manifest["heads"].values()}
+        heads = {name: _whole_head(folder, manifest, role) for role, name in manifest["heads"].items()}
         golden = _verified(folder, manifest, manifest["golden"])
         model = _model(manifest, hashlib.sha256(manifest_bytes).hexdigest(), heads)
         _replay(model, golden)
+    except UnknownFeature as unknown:
+        raise ModelRefused(
+            "unknown_feature", "The model needs a feature this version does not compute."
+        ) from unknown
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
         raise ModelRefused(
             "malformed", f"The model's files are malformed ({type(problem).__name__})."
@@ -84,48 +91,15 @@ def _model(manifest: Mapping[str, Any], digest: str, heads: Mapping[str, Head]) 
     )
 
 
-def _head(content: Mapping[str, Any]) -> Head:
-    return Head(
-        id=content["id"],
-        outcome=content["outcome"],
-        horizon_hours=content["horizon_hours"],
-        base_log_odds=_finite(content["base_log_odds"]),
-        shapes=tuple(_shape(item) for item in content["shapes"]),
-        pairs=tuple(_pair(item, [shape["feature"] for shape in content["shapes"]]) for item in content["pairs"]),
-        categories=Categories(**content["categories"]),
-    )
-
-
-def _shape(item: Mapping[str, Any]) -> Shape:
-    feature = FEATURE_BY_ID.get(item["feature"])
-    if feature is None:
-        raise ModelRefused("unknown_feature", "The model needs a feature this version does not compute.")
-    edges = tuple(_finite(edge) for edge in item["edges"])
-    log_odds = tuple(_finite(height) for height in item["log_odds"])
-    if len(log_odds) != len(edges) + 1 or not _ascends(edges):
-        raise ValueError("a step function's edges do not ascend or do not match its heights")
-    return Shape(feature, edges, log_odds)
-
-
-def _pair(item: Mapping[str, Any], order: Sequence[str]) -> PairTable:
-    """A pairwise table; its features are named in the file and become positions in the head."""
-    first, second = (order.index(name) for name in item["features"])
-    first_edges, second_edges = (tuple(_finite(edge) for edge in edges) for edges in item["edges"])
-    rows = tuple(tuple(_finite(height) for height in row) for row in item["log_odds"])
-    fits = len(rows) == len(first_edges) + 1 and all(len(row) == len(second_edges) + 1 for row in rows)
-    if not (fits and _ascends(first_edges) and _ascends(second_edges)):
-        raise ValueError("a pairwise table's edges do not ascend or do not match its heights")
-    return PairTable(first, second, first_edges, second_edges, rows)
-
-
-def _ascends(edges: Sequence[float]) -> bool:
-    return all(a < b for a, b in pairwise(edges))
-
-
-def _finite(number: Any) -> float:
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise ValueError("a weight is not a finite number")
-    return float(number)
+def _whole_head(folder: Traversable, manifest: Mapping[str, Any], role: str) -> Head:
+    """A head with the ranges of its training values and, if the artifact has them, its replicas."""
+    head = head_from_json(_verified(folder, manifest, manifest["heads"][role]))
+    ranges = _verified(folder, manifest, manifest["training_ranges"])[head.id]
+    head = replace(head, familiarity=familiarity_from_json(ranges, head.shapes))
+    replicas = manifest.get("replicas", {}).get(role)
+    if replicas is None:
+        return head
+    return replace(head, spread=spread_from_json(_verified(folder, manifest, replicas), head))
 
 
 # --- files ----------------------------------------------------------------------------------------------------
@@ -175,9 +149,16 @@ def _replay(model: RiskModel, golden: Mapping[str, Any]) -> None:
     for case in golden["cases"]:
         timeline = timeline_from_json(case["timeline"])
         for head_id, expected in case["log_odds"].items():
-            head = heads[head_id]
-            found = head.log_odds(head.scored(timeline, 0.0))
-            if not abs(found - expected) <= GOLDEN_TOLERANCE:
+            scored = heads[head_id].scored(timeline, 0.0)
+            error = heads[head_id].standard_error(scored)
+            same = _near(heads[head_id].log_odds(scored), expected)
+            if not same or not _near(error, case.get("standard_errors", {}).get(head_id)):
                 raise ModelRefused(
                     "golden", f"This version does not reproduce the golden prediction {case['id']!r}."
                 )
+
+
+def _near(found: float | None, expected: float | None) -> bool:
+    if found is None or expected is None:
+        return found is expected
+    return abs(found - expected) <= GOLDEN_TOLERANCE

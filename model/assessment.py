@@ -145,10 +145,21 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """Where the probability lies in `level` of the fits to other patients drawn like the training patients."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """A probability of `outcome` within `horizon_hours`.
 
-    `base_log_odds` plus the contributions' log-odds is exactly `logit(probability)`.
+    `base_log_odds` plus the contributions' log-odds is exactly `logit(probability)`. `cautions` say in what the
+    patient differs from those the model learned from; none means looked at and found alike.
     """
 
     probability: float
@@ -158,6 +169,8 @@ class Prediction:
     threshold: float
     base_log_odds: float
     contributions: tuple[Contribution, ...]
+    interval: Interval | None = None
+    cautions: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from datetime import datetime
 
 from model.age import ADULT_AGE_YEARS
 from model.analytes import Analyte
-from model.assessment import ModelIdentity, Prediction, Reason
+from model.assessment import Interval, ModelIdentity, Prediction, Reason
 from model.explanation import Scored, contributions
+from model.familiarity import Familiarity
 from model.feature_list import USED_ANALYTES
 from model.features import WEEK_HOURS, Chart, Feature, Timeline, View, chart_from_snapshot, feature_values, low
 from model.sentences import Sentence
 from model.snapshot import PatientSnapshot
+from model.spread import Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Shape:
     feature: Feature
     edges: tuple[float, ...]
     log_odds: tuple[float, ...]
+
+    def level(self, value: float) -> int | None:
+        """Which step the value stands on; None when it is unknown."""
+        return None if value != value else bisect_right(self.edges, value)
 
     def at(self, value: float) -> float:
         """The feature's share of the score; nothing when the value is unknown."""
@@ -44,11 +50,16 @@ class PairTable:
     second_edges: tuple[float, ...]
     log_odds: tuple[tuple[float, ...], ...]
 
+    def cell(self, first: float, second: float) -> tuple[int, int] | None:
+        """Which cell the values meet in; None when either is unknown."""
+        if first != first or second != second:
+            return None
+        return bisect_right(self.first_edges, first), bisect_right(self.second_edges, second)
+
     def at(self, first: float, second: float) -> float:
         """The pair's share of the score; nothing when either value is unknown."""
-        if first != first or second != second:
-            return 0.0
-        return self.log_odds[bisect_right(self.first_edges, first)][bisect_right(self.second_edges, second)]
+        cell = self.cell(first, second)
+        return 0.0 if cell is None else self.log_odds[cell[0]][cell[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,10 @@ class Categories:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One question the model answers, with everything needed to answer it."""
+    """One question the model answers, with everything needed to answer it.
+
+    Without `spread` there is no interval; without `familiarity` nothing is said of unfamiliar patients.
+    """
 
     id: str
     outcome: str
@@ -76,6 +90,8 @@ class Head:
     shapes: tuple[Shape, ...]
     pairs: tuple[PairTable, ...]
     categories: Categories
+    spread: Spread | None = None
+    familiarity: Familiarity | None = None
 
     def scored(self, timeline: Timeline, now: float) -> list[Scored]:
         """Every feature with its value and log-odds at hour `now`; a pair's share is halved between its two."""
@@ -94,8 +110,25 @@ class Head:
         """The probability alone, for batches and for replaying golden predictions."""
         return logistic(self.log_odds(self.scored(timeline, now)))
 
+    def standard_error(self, scored: Sequence[Scored]) -> float | None:
+        """Of the log-odds, by the replicas; None when the artifact has none."""
+        if self.spread is None:
+            return None
+        values = [item[1] for item in scored]
+        levels = [shape.level(value) for shape, value in zip(self.shapes, values, strict=True)]
+        cells = [pair.cell(values[pair.first], values[pair.second]) for pair in self.pairs]
+        return self.spread.standard_error(levels, cells)
+
+    def interval(self, scored: Sequence[Scored]) -> Interval | None:
+        """Around the probability; None when the artifact has no replicas."""
+        error = self.standard_error(scored)
+        if self.spread is None or error is None:
+            return None
+        middle, reach = self.log_odds(scored), self.spread.multiplier * error
+        return Interval(logistic(middle - reach), logistic(middle + reach), self.spread.level, self.spread.method)
+
     def predict(self, chart: Chart) -> Prediction:
-        """The probability with its category and its exact contributions."""
+        """The probability with its category, its exact contributions, its interval and what to be careful of."""
         scored = self.scored(chart.timeline, 0.0)
         probability = logistic(self.log_odds(scored))
         return Prediction(
@@ -106,6 +139,8 @@ class Head:
             threshold=self.categories.high,
             base_log_odds=self.base_log_odds,
             contributions=contributions(scored, chart),
+            interval=self.interval(scored),
+            cautions=() if self.familiarity is None else self.familiarity.cautions(scored),
         )
 
 

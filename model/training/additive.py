@@ -112,12 +112,13 @@ def fit_additive(
     pair_sizes: list[int],
     directions: list[Codes],
     plan: BoostingPlan,
+    pairs: list[tuple[int, int]] | None = None,
 ) -> AdditiveFit:
     """Boost one shape per feature in turn, round after round, then `plan.pairs` interaction tables.
 
     `codes` are features by rows, from 0 (unknown) to `sizes[j] - 1`; `target` lies between 0 and 1.
     `directions[j]` says per cut which way the shape may step (+1, -1, 0 for either); only features free in every
-    cut may enter a pair, lest its table undo what the shape keeps.
+    cut may enter a pair, lest its table undo what the shape keeps. `pairs` given are taken as they are.
     """
     booster = _Booster(target, plan)
     shapes = [np.zeros(size) for size in sizes]
@@ -127,8 +128,9 @@ def fit_additive(
         for j in order.permutation(varying):
             _boost_shape(booster, codes[j], shapes[j], directions[j])
         booster.recentre()
-    free = [j for j in range(len(sizes)) if not directions[j].any()]
-    pairs = choose_pairs(booster, pair_codes, pair_sizes, free)
+    if pairs is None:
+        free = [j for j in range(len(sizes)) if not directions[j].any()]
+        pairs = choose_pairs(booster, pair_codes, pair_sizes, free)
     tables = [np.zeros((pair_sizes[i], pair_sizes[j])) for i, j in pairs]
     cells = [_cells(pair_codes, pair, table.shape[1]) for pair, table in zip(pairs, tables, strict=True)]
     for _ in range(plan.pair_rounds if pairs else 0):

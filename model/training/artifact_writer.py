@@ -1,4 +1,4 @@
-"""Writes an artifact folder: heads, golden predictions, and the manifest that vouches for both.
+"""Writes an artifact folder: heads, replicas, training ranges, golden predictions, and the manifest that vouches.
 
 Everything in it is a function of the training data, the code and the date given: the same run writes the same
 bytes. Log-odds are rounded to six decimals, edges to six digits.
@@ -8,7 +8,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from model.analytes import CANONICAL_UNIT
 from model.artifact import MANIFEST, SCHEMA, timeline_from_json
 from model.feature_list import FEATURES, USED_ANALYTES
 from model.risk import Applicability, Categories, Head, PairTable, Shape
+from model.spread import Spread
 from model.training.cohort import Source
 from model.training.golden import golden_timelines
 from model.training.recipe import FittedHead, Recipe
@@ -26,6 +27,7 @@ MODEL_ID = "aki-sentinel"
 MODEL_VERSION = "1.1.0"
 GOLDEN = "golden.json"
 DISTRIBUTION = "training-distribution.json"
+RANGES = "training-ranges.json"
 DECIMALS = 6
 
 
@@ -44,6 +46,10 @@ class TrainedHead:
     @property
     def file_name(self) -> str:
         return f"{self.head.id}.json"
+
+    @property
+    def replicas_name(self) -> str:
+        return f"{self.head.id}-replicas.json"
 
 
 def runtime_head(fitted: FittedHead, *, head_id: str, outcome: str, categories: Categories) -> Head:
@@ -80,6 +86,8 @@ def write_artifact(
     files = {trained.file_name: _head_text(trained.head) for trained in heads}
     files[GOLDEN] = _golden_text(heads)
     files[DISTRIBUTION] = _distribution_text(heads)
+    files[RANGES] = _ranges_text(heads)
+    files |= {t.replicas_name: _replicas_text(t.head.spread) for t in heads if t.head.spread}
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
     files[MANIFEST] = json.dumps(_manifest(heads, sources, digests, created), indent=1) + "\n"
     for name, text in files.items():
@@ -123,7 +131,9 @@ def _golden_text(heads: Sequence[TrainedHead]) -> str:
     for name, timeline in golden_timelines().items():
         read = timeline_from_json(timeline)
         log_odds = {t.head.id: round(t.head.log_odds(t.head.scored(read, 0.0)), 12) for t in heads}
-        cases.append({"id": name, "timeline": timeline, "log_odds": log_odds})
+        errors = {t.head.id: t.head.standard_error(t.head.scored(read, 0.0)) for t in heads}
+        known = {head: round(error, 12) for head, error in errors.items() if error is not None}
+        cases.append({"id": name, "timeline": timeline, "log_odds": log_odds, "standard_errors": known})
     body = ",\n".join("  " + json.dumps(case) for case in cases)
     return '{\n "cases": [\n' + body + "\n ]\n}\n"
 
@@ -136,6 +146,32 @@ def _distribution_text(heads: Sequence[TrainedHead]) -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
+def _ranges_text(heads: Sequence[TrainedHead]) -> str:
+    """Per head how many unusual and known concepts are common, and per feature its four quantiles, one a line."""
+    parts = []
+    for trained in heads:
+        found = trained.head.familiarity
+        if found is None:
+            raise ValueError("a head without training ranges cannot be written")
+        body = ",\n".join(
+            f"   {json.dumps(name)}: {json.dumps(astuple(span))}" for name, span in found.spans.items()
+        )
+        counts = f'  "unusual_concepts": {found.unusual_concepts},\n  "known_concepts": {found.known_concepts}'
+        parts.append(f' {json.dumps(trained.head.id)}: {{\n{counts},\n  "features": {{\n{body}\n  }}\n }}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _replicas_text(spread: Spread) -> str:
+    """One table a line; whole numbers, without spaces between them."""
+    lines = [
+        f' "{name}": {json.dumps(getattr(spread, name))}' for name in ("level", "multiplier", "method", "base")
+    ]
+    for name in ("shapes", "pairs"):
+        body = ",\n".join("  " + json.dumps(table, separators=(",", ":")) for table in getattr(spread, name))
+        lines.append(f' "{name}": [\n{body}\n ]')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def _manifest(
     heads: Sequence[TrainedHead], sources: Sequence[Source], digests: Mapping[str, str], created: str
 ) -> dict[str, Any]:
@@ -145,6 +181,8 @@ def _manifest(
         "heads": {trained.role: trained.file_name for trained in heads},
         "golden": GOLDEN,
         "training_distribution": DISTRIBUTION,
+        "training_ranges": RANGES,
+        "replicas": {trained.role: trained.replicas_name for trained in heads if trained.head.spread},
         "files": dict(digests),
         "applicability": asdict(Applicability()),
         "units": {analyte.value: CANONICAL_UNIT[analyte] for analyte in USED_ANALYTES},

@@ -105,10 +105,13 @@ def targets(table: LandmarkTable, recipe: Recipe) -> Floats:
     return np.asarray(recipe.soft_share * near + (1.0 - recipe.soft_share) * table.outcome, dtype=np.float64)
 
 
-def fit_head(table: LandmarkTable, recipe: Recipe) -> FittedHead:
-    """Fit one head to evaluable landmarks, not yet calibrated."""
-    edges = bin_edges(table.values, recipe.bins, recipe.used())
-    pair_edges = bin_edges(table.values, recipe.pair_bins, recipe.used())
+def fit_head(table: LandmarkTable, recipe: Recipe, like: FittedHead | None = None) -> FittedHead:
+    """Fit one head to evaluable landmarks, not yet calibrated; with the bins and pairs of `like`, if given."""
+    if like is None:
+        edges = bin_edges(table.values, recipe.bins, recipe.used())
+        pair_edges = bin_edges(table.values, recipe.pair_bins, recipe.used())
+    else:
+        edges, pair_edges = like.edges, like.pair_edges
     fit = fit_additive(
         codes_of(table.values, edges),
         codes_of(table.values, pair_edges),
@@ -117,6 +120,7 @@ def fit_head(table: LandmarkTable, recipe: Recipe) -> FittedHead:
         [len(cuts) + 2 for cuts in pair_edges],
         directions_of(edges),
         recipe.plan,
+        None if like is None else like.fit.pairs,
     )
     return FittedHead(edges, pair_edges, fit)
 

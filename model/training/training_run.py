@@ -1,6 +1,6 @@
 """`aki model train`: from the cohort folder to the artifact folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from model.training.distribution import distribution_of
 from model.training.labels import onset_landmarks, progression_landmarks
 from model.training.landmark_table import LandmarkTable, build_table
 from model.training.physionet2019 import HOSPITALS, read_stays, source_of
+from model.training.ranges import familiarity_of
 from model.training.recipe import ONSET_RECIPE, PROGRESSION_RECIPE, Recipe, fit_calibrated
+from model.training.replicas import spread_of
 from model.training.thresholds import choose_categories
 
 ONSET_OUTCOME = "first creatinine AKI (KDIGO stage 1 or higher by creatinine)"
@@ -47,22 +49,29 @@ def train(folder: Path, out: Path, *, created: str, progress: Progress = silent)
     """Train the shipped model on all of the cohort and write its artifact; returns the files' SHA-256."""
     cohort = read_cohort(folder, progress)
     progress("fitting onset", 0, 2)
-    onset = _trained("onset", "aki-onset-48h", ONSET_OUTCOME, cohort.onset, ONSET_RECIPE)
+    onset = _trained("onset", "aki-onset-48h", ONSET_OUTCOME, cohort.onset, ONSET_RECIPE, progress)
     progress("fitting progression", 1, 2)
     course = _trained(
-        "progression", "aki-progression-48h", PROGRESSION_OUTCOME, cohort.progression, PROGRESSION_RECIPE
+        "progression", "aki-progression-48h", PROGRESSION_OUTCOME, cohort.progression, PROGRESSION_RECIPE, progress
     )
     progress("writing", 2, 2)
     return write_artifact(out, (onset, course), cohort.sources, created=created)
 
 
-def _trained(role: str, head_id: str, outcome: str, table: LandmarkTable, recipe: Recipe) -> TrainedHead:
+def _trained(
+    role: str, head_id: str, outcome: str, table: LandmarkTable, recipe: Recipe, progress: Progress
+) -> TrainedHead:
     known = table.evaluable()
     fitted = fit_calibrated(known, recipe)
     categories = choose_categories(sigmoid(fitted.out_of_fold), known.outcome)
+    head = runtime_head(fitted.head, head_id=head_id, outcome=outcome, categories=categories)
     return TrainedHead(
         role=role,
-        head=runtime_head(fitted.head, head_id=head_id, outcome=outcome, categories=categories),
+        head=replace(
+            head,
+            spread=spread_of(known, recipe, fitted.head, progress=progress),
+            familiarity=familiarity_of(known.values, [shape.feature for shape in head.shapes]),
+        ),
         recipe=recipe,
         landmarks=len(known),
         patients=len(np.unique(known.patient)),

@@ -11,12 +11,14 @@ import pytest
 from model.analytes import Analyte
 from model.artifact import MANIFEST, ModelRefused, load_bundled_model, load_model
 from model.assess import assess
-from model.assessment import Assessment
+from model.assessment import Assessment, Prediction
 from model.feature_list import FEATURES
 from tests.builders.timelines import NOW, chart
 
 BUNDLED = Path(__file__).resolve().parents[2] / "model" / "bundled"
 ONSET = "aki-onset-48h.json"
+REPLICAS = "aki-onset-48h-replicas.json"
+RANGES = "training-ranges.json"
 
 
 @pytest.fixture
@@ -63,8 +65,8 @@ def test_an_artifact_without_golden_predictions_is_refused(copy: Path) -> None:
     assert refusal(copy) == "golden"
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None])
-def test_another_schema_is_refused(copy: Path, schema: object) -> None:
+@pytest.mark.parametrize("schema", [0, 1, 3, "2", None])
+def test_an_older_or_other_schema_is_refused(copy: Path, schema: object) -> None:
     edit(copy, MANIFEST, {"schema": schema})
     assert refusal(copy) == "schema"
 
@@ -89,7 +91,7 @@ def test_a_feature_this_version_does_not_compute_is_refused(copy: Path) -> None:
     assert refusal(copy) == "unknown_feature"
 
 
-@pytest.mark.parametrize("name", [MANIFEST, ONSET, "golden.json"])
+@pytest.mark.parametrize("name", [MANIFEST, ONSET, "golden.json", RANGES, REPLICAS])
 def test_a_missing_file_is_refused(copy: Path, name: str) -> None:
     (copy / name).unlink()
     assert refusal(copy) == "missing"
@@ -123,6 +125,52 @@ def test_a_pair_table_that_does_not_fit_its_edges_is_refused(copy: Path) -> None
     pairs[0]["log_odds"] = pairs[0]["log_odds"][:-1]
     edit(copy, ONSET, {"pairs": pairs})
     assert refusal(copy) == "malformed"
+
+
+@pytest.mark.parametrize("name", [RANGES, REPLICAS])
+def test_changed_ranges_or_replicas_are_refused(copy: Path, name: str) -> None:
+    (copy / name).write_text((copy / name).read_text() + " ")
+    assert refusal(copy) == "tampered"
+
+
+def test_changed_replicas_with_a_matching_hash_still_fail_the_golden_intervals(copy: Path) -> None:
+    base = json.loads((copy / REPLICAS).read_text())["base"]
+    edit(copy, REPLICAS, {"base": [2 * one + i for i, one in enumerate(base)]})
+    assert refusal(copy) == "golden"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base": [1, 2, 3]},
+        {"base": [0.5] * 40},
+        {"shapes": []},
+        {"level": 80},
+        {"multiplier": 0},
+    ],
+)
+def test_replicas_that_do_not_fit_their_head_are_refused(copy: Path, change: dict[str, Any]) -> None:
+    edit(copy, REPLICAS, change)
+    assert refusal(copy) == "malformed"
+
+
+def test_a_training_range_that_does_not_ascend_or_is_missing_is_refused(copy: Path) -> None:
+    ranges = json.loads((copy / RANGES).read_text())
+    ranges["aki-onset-48h"]["features"]["age"] = [90.0, 80.0, 30.0, 20.0]
+    edit(copy, RANGES, ranges)
+    assert refusal(copy) == "malformed"
+    del ranges["aki-onset-48h"]["features"]["age"]
+    edit(copy, RANGES, ranges)
+    assert refusal(copy) == "malformed"
+
+
+def test_an_artifact_without_replicas_loads_and_gives_no_interval(copy: Path) -> None:
+    cases = json.loads((copy / "golden.json").read_text())["cases"]
+    edit(copy, "golden.json", {"cases": [case | {"standard_errors": {}} for case in cases]})
+    edit(copy, MANIFEST, {"replicas": {}})
+    risk = load_model(copy).onset(chart({Analyte.CREATININE: [(0.0, 1.0)]}), now=NOW)
+    assert isinstance(risk, Prediction)
+    assert risk.interval is None
 
 
 def test_staging_goes_on_without_a_model_and_says_why_there_is_no_risk(copy: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from model.assessment import (
     Contribution,
     Inputs,
     InsufficientData,
+    Interval,
     ModelIdentity,
     NotApplicable,
     Prediction,
@@ -28,6 +30,7 @@ INPUTS = Inputs(3, (Rejected("Observation/9", "unit-unknown", "The unit is not u
 PREDICTION = Prediction(
     0.137, 48, "KDIGO stage >= 1 by creatinine", "moderate", 0.2, -1.5,
     (Contribution("creatinine", "Creatinine", 0.41, "1.3", "mg/dL", NOW, "Observation/1"),),
+    Interval(0.11, 0.17, 0.8, "40 refits"), (Reason("few_inputs", "The chart holds little."),),
 )  # fmt: skip
 
 
@@ -62,6 +65,13 @@ def test_nothing_is_null_and_every_key_is_snake_case() -> None:
     assert {key for key in keys if not re.fullmatch(r"[a-z][a-z0-9_]*", key)} == set()
 
 
+def test_a_risk_without_an_interval_has_none_and_its_cautions_are_an_empty_list() -> None:
+    bare = replace(PREDICTION, interval=None, cautions=())
+    risk = outcome_to_json(Assessment("p1", NOW, INPUTS, risk=bare))["risk"]
+    assert "interval" not in risk
+    assert risk["cautions"] == []
+
+
 def test_a_stage_that_cannot_be_said_is_absent_and_a_reason_says_so() -> None:
     outcome = assess(chart(result(4.2)), now=NOW, model=ModelError("none"))
     document = outcome_to_json(outcome)
@@ -84,6 +94,8 @@ def test_a_risk_keeps_its_contributions_and_their_sources() -> None:
             "source": "Observation/1",
         }
     ]
+    assert document["risk"]["interval"] == {"low": 0.11, "high": 0.17, "level": 0.8, "method": "40 refits"}
+    assert document["risk"]["cautions"] == [{"code": "few_inputs", "text": "The chart holds little."}]
     assert document["model"] == {"id": "aki", "version": "1.0.0", "sha256": "ab" * 32}
     assert "progression" not in document
 
@@ -129,7 +141,7 @@ def test_every_key_and_reason_code_is_documented() -> None:
     documents = [staged(), outcome_to_json(Assessment("p", NOW, INPUTS, risk=PREDICTION, model=IDENTITY))]
     keys = {key for document in documents for value in _walk(document) if isinstance(value, dict) for key in value}
     assert sorted(key for key in keys if f"`{key}`" not in text) == []
-    rooms = ("assess", "applicability", "staging", "risk")
+    rooms = ("assess", "applicability", "staging", "risk", "familiarity")
     sources = "".join((root / "model" / f"{name}.py").read_text(encoding="utf-8") for name in rooms)
     codes = set(re.findall(r'Reason\(\s*"([a-z_]+)"', sources))
     assert sorted(code for code in codes if f"`{code}`" not in text) == []

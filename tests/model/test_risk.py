@@ -95,7 +95,7 @@ def test_a_pair_is_halved_between_its_two_features(model: RiskModel) -> None:
     creatinine = next(i for i, s in enumerate(head.shapes) if s.feature.id == "creatinine_last")
     flat = tuple(replace(s, edges=(), log_odds=(0.0,)) for s in head.shapes)
     pair = PairTable(age, creatinine, (50.0,), (1.0,), rows)
-    made = replace(model, onset_head=replace(head, shapes=flat, pairs=(pair,)))
+    made = replace(model, onset_head=replace(head, shapes=flat, pairs=(pair,), spread=None))
     risk = predicted(made.onset(chart({Analyte.CREATININE: [(0.0, 1.2)]}), now=NOW))
     assert {c.feature: c.log_odds for c in risk.contributions if c.log_odds} == {
         "age": 1.5,

@@ -1,0 +1,106 @@
+"""Whether a patient looks like those the model learned from; what does not is said, in clinical words.
+
+Three questions: is a single input beyond the training values; are many inputs at once where few training patients
+were; does the chart hold much less than theirs did. None of them changes the number: the reader weighs it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from model.assessment import Reason
+from model.explanation import Scored, shown
+from model.feature_list import CONCEPTS
+from model.features import Feature
+
+CLINICAL_UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "a": "years", "mL/min/1.73m2": "mL/min/1.73 m²"}
+_NAMED_CONCEPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a feature's training values lay: 99.9 % in `low` to `high`, 98 % in `usual_low` to `usual_high`."""
+
+    low: float
+    usual_low: float
+    usual_high: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Familiarity:
+    """The training patients of one head: their values, and how many concepts were unusual or known in them.
+
+    Fewer than 1 in 200 had more than `unusual_concepts` unusual ones; fewer than 1 in 1000 had fewer than
+    `known_concepts` known ones.
+    """
+
+    spans: Mapping[str, Span]
+    unusual_concepts: int
+    known_concepts: int
+
+    def cautions(self, scored: Sequence[Scored]) -> tuple[Reason, ...]:
+        """What the reader must know about this patient, the model's number standing as it is."""
+        known = [(feature, value, self.spans[feature.id]) for feature, value, _ in scored if value == value]
+        return (*_beyond(known), *self._unlike(known), *self._sparse(known))
+
+    def _unlike(self, known: Sequence["_Placed"]) -> Iterator[Reason]:
+        unusual = unusual_concepts(known)
+        if len(unusual) > self.unusual_concepts:
+            named = ", ".join(_concept_words(concept) for concept in unusual[:_NAMED_CONCEPTS])
+            more = f" and {len(unusual) - _NAMED_CONCEPTS} more" if len(unusual) > _NAMED_CONCEPTS else ""
+            yield Reason(
+                "patient_unlike_training",
+                f"Unusual in {len(unusual)} respects at once ({named}{more}): fewer than 1 in 200 of the patients "
+                "the model learned from were. Its number is less sure than the interval says.",
+            )
+
+    def _sparse(self, known: Sequence["_Placed"]) -> Iterator[Reason]:
+        concepts = list(dict.fromkeys(feature.concept for feature, _, _ in known))
+        if len(concepts) < self.known_concepts:
+            named = ", ".join(_concept_words(concept) for concept in concepts)
+            yield Reason(
+                "few_inputs",
+                f"The chart holds {len(concepts)} of the {len(CONCEPTS)} kinds of findings the model uses "
+                f"({named}): nearly all patients it learned from had {self.known_concepts} or more.",
+            )
+
+
+_Placed = tuple[Feature, float, Span]
+
+
+def unusual_concepts(known: Sequence[_Placed]) -> list[str]:
+    """The concepts with a value outside the middle 98 % of the training values."""
+    outside = (feature.concept for feature, value, at in known if not at.usual_low <= value <= at.usual_high)
+    return list(dict.fromkeys(outside))
+
+
+def _beyond(known: Sequence[_Placed]) -> Iterator[Reason]:
+    """One caution per quantity, for its value farthest beyond the training values.
+
+    A value shown as a phrase is worked out from others, which are looked at themselves.
+    """
+    worst: dict[str, tuple[float, _Placed]] = {}
+    for placed in known:
+        feature, value, at = placed
+        if feature.phrase or at.low <= value <= at.high:
+            continue
+        excess = max(at.low - value, value - at.high) / ((at.high - at.low) or 1.0)
+        key = feature.analyte.value if feature.analyte else feature.id
+        if key not in worst or worst[key][0] < excess:
+            worst[key] = (excess, placed)
+    for _, (feature, value, at) in sorted(worst.values(), key=lambda item: -item[0]):
+        yield Reason("input_beyond_training", _beyond_words(feature, value, at))
+
+
+def _beyond_words(feature: Feature, value: float, at: Span) -> str:
+    unit = "" if feature.unit.startswith("{") else " " + CLINICAL_UNITS.get(feature.unit, feature.unit)
+    side = "above" if value > at.high else "below"
+    return (
+        f"{feature.label}, {shown(feature, value)}{unit}, is {side} what the model learned from: 99.9 % of its "
+        f"training values lay between {shown(feature, at.low)} and {shown(feature, at.high)}{unit}."
+    )
+
+
+def _concept_words(concept: str) -> str:
+    name = CONCEPTS[concept]
+    return name[:1].lower() + name[1:]
