@@ -10,14 +10,22 @@ from typing import Any
 from flask import Blueprint, render_template, request
 
 from sandbox.cds_client import Answer, CdsClient, CdsService, Exchange, Wishes
-from sandbox.cds_contexts import DRAFT_DRUGS, ORDER_SHAPES, DraftDrug, OrderShape, find_drugs, hook_context
+from sandbox.cds_contexts import (
+    DRAFT_DRUGS,
+    ORDER_HOOKS,
+    ORDER_SHAPES,
+    DraftDrug,
+    OrderShape,
+    draft_entries,
+    find_drugs,
+    hook_context,
+)
 from sandbox.cds_dialects import DIALECTS, CdsDialect
 from sandbox.cds_pages import chosen_dialect
 from sandbox.pages import EhrPages
 from sandbox.patient_list import CATEGORIES, select_rows
 from sandbox.store import PatientSummary
 
-ORDER_HOOKS = ("order-select", "order-sign")
 LONGEST_DRUG_NAME = 200
 
 
@@ -63,6 +71,7 @@ def bench_blueprint(ehr: EhrPages, client: CdsClient) -> Blueprint:
             drugs=DRAFT_DRUGS,
             shapes=ORDER_SHAPES,
             order_hooks=ORDER_HOOKS,
+            drafts=ehr.services.drafts.orders(composed.patient.id),
         )
 
     return pages
@@ -95,12 +104,18 @@ def _other_drug(code: str, name: str) -> DraftDrug | None:
 
 
 def _send(ehr: EhrPages, client: CdsClient, composed: Composed) -> Exchange | None:
-    """None when nothing was asked, or where the hook has no meaning for this patient."""
+    """None when nothing was asked, or where the hook has no meaning for this patient.
+
+    For an order hook the composed drafts become the patient's, so that a card can change or remove them.
+    """
     if composed.service is None or not composed.asked:
         return None
     launch = ehr.launch_context(composed.patient.id)
     hook = composed.dialect.fires(composed.service.hook)
-    context = hook_context(hook, launch, composed.orders, composed.shape)
+    drafts = draft_entries(composed.orders, launch, composed.shape) if hook in ORDER_HOOKS else []
+    if drafts:
+        ehr.services.drafts.write(composed.patient.id, drafts)
+    context = hook_context(hook, launch, drafts)
     if context is None:
         return None
     wishes = Wishes(composed.dialect, composed.prefetch, composed.access)

@@ -75,7 +75,7 @@ def _resource(definition: ResourceDefinition) -> Resource:
         "versioning": "versioned",
         "readHistory": False,
         "updateCreate": False,
-        "conditionalCreate": False,
+        "conditionalCreate": definition.creatable,
         "referencePolicy": ["literal"],
         "searchParam": [{"name": p.name, "type": p.fhir_type} for p in definition.parameters.values()],
     }

@@ -25,13 +25,13 @@ class CardLink:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One thing the clinician can agree to; `creates` are the resources it would add to the chart."""
+    """One thing the clinician can agree to; `applied` are its actions as sent, to be done on agreement."""
 
     uuid: str
     label: str
     recommended: bool
     actions: tuple[str, ...]
-    creates: tuple[Mapping[str, Any], ...] = ()
+    applied: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,12 @@ def _read_card(card: Mapping[str, Any]) -> Card:
 
 def _read_suggestion(item: Mapping[str, Any]) -> Suggestion:
     actions = _maps(item, "actions")
-    created = (action.get("resource") for action in actions if action.get("type") == "create")
     return Suggestion(
         uuid=_text(item, "uuid"),
         label=_text(item, "label"),
         recommended=item.get("isRecommended") is True,
         actions=tuple(_text(action, "description") for action in actions),
-        creates=tuple(resource for resource in created if isinstance(resource, Mapping)),
+        applied=tuple(actions),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sandbox.launches import LaunchContext
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+ORDER_HOOKS = ("order-select", "order-sign")
+ORDER_TYPES = ("MedicationRequest", "ServiceRequest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ DRAFT_DRUGS: tuple[DraftDrug, ...] = (
     DraftDrug("1596450", "gentamicin", "5 mg/kg intravenously once a day"),
     DraftDrug("5956", "iohexol", "100 mL intravenously once, contrast-enhanced CT"),
     DraftDrug("29046", "lisinopril", "10 mg by mouth once a day"),
+    DraftDrug("4603", "furosemide", "40 mg by mouth once a day"),
+    DraftDrug("6809", "metformin", "1 g by mouth twice a day"),
+    DraftDrug("1114195", "rivaroxaban", "20 mg by mouth once a day"),
     DraftDrug("161", "acetaminophen", "1 g by mouth every 6 hours"),
 )
 
@@ -41,12 +46,12 @@ ORDER_SHAPES: dict[OrderShape, str] = {
 
 
 def hook_context(
-    hook: str,
-    launch: LaunchContext,
-    drugs: Sequence[DraftDrug] = DRAFT_DRUGS[:1],
-    shape: OrderShape = "concept",
+    hook: str, launch: LaunchContext, drafts: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any] | None:
-    """The context for `hook`, or None for a hook this EHR does not fire, or not for this patient."""
+    """The context for `hook`, or None for a hook this EHR does not fire, or not for this patient.
+
+    `drafts` are the entries of the draft orders; no order hook is fired without one.
+    """
     context: dict[str, Any] = {
         "userId": f"Practitioner/{launch.practitioner_id}",
         "patientId": launch.patient_id or "",
@@ -57,18 +62,30 @@ def hook_context(
         return context
     if hook == "encounter-discharge":
         return context if launch.encounter_id else None
-    if hook not in ("order-select", "order-sign"):
+    if hook not in ORDER_HOOKS or not drafts:
         return None
-    entries = [entry for n, drug in enumerate(drugs, 1) for entry in _draft_entries(drug, n, launch, shape)]
     context["draftOrders"] = {
         "resourceType": "Bundle",
         "type": "collection",
-        "entry": [{"resource": resource} for resource in entries],
+        "entry": [{"resource": resource} for resource in drafts],
     }
     if hook == "order-select":
-        orders = (r for r in entries if r["resourceType"] == "MedicationRequest")
-        context["selections"] = [f"MedicationRequest/{order['id']}" for order in orders]
+        context["selections"] = [reference_of(r) for r in drafts if r["resourceType"] in ORDER_TYPES]
     return context
+
+
+def reference_of(resource: Mapping[str, Any]) -> str:
+    """`Type/id`."""
+    return f"{resource.get('resourceType')}/{resource.get('id')}"
+
+
+def draft_entries(
+    drugs: Sequence[DraftDrug], launch: LaunchContext, shape: OrderShape = "concept", first_number: int = 1
+) -> list[dict[str, Any]]:
+    """Draft orders for these drugs, numbered on from `first_number`."""
+    return [
+        entry for n, drug in enumerate(drugs, first_number) for entry in _draft_entries(drug, n, launch, shape)
+    ]
 
 
 def _draft_entries(drug: DraftDrug, number: int, launch: LaunchContext, shape: OrderShape) -> list[dict[str, Any]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from sandbox.cds_actions import apply_actions, read_actions
 from sandbox.cds_client import Answer, CdsClient, CdsService, Exchange
-from sandbox.cds_contexts import DRAFT_DRUGS, find_drugs, hook_context
+from sandbox.cds_contexts import DRAFT_DRUGS, ORDER_HOOKS, draft_entries, find_drugs, hook_context
 from sandbox.cds_dialects import DIALECTS, CdsDialect, find_dialect
 from sandbox.pages import EhrPages
 from sandbox.security import refuse_foreign_forms
@@ -31,10 +31,19 @@ def cds_pages_blueprint(ehr: EhrPages, client: CdsClient) -> Blueprint:
         refuse_foreign_forms()
         ehr.chart(patient_id)
         item = _feedback_item(ehr)
-        done = client.apply(ehr.launch_context(patient_id), _accepted_resources())
+        done = apply_actions(client, ehr.services.drafts, ehr.launch_context(patient_id), _accepted_actions())
         answer = client.send_feedback(service_id, item, chosen_dialect(ehr))
-        text = " ".join([*done, _feedback_words(answer)])
-        return Response(render_template("cds_feedback.html", text=text, patient_id=patient_id))
+        text = " ".join([*done.sentences, _feedback_words(answer)])
+        return Response(
+            render_template("cds_feedback.html", text=text, patient_id=patient_id, removed=done.removed)
+        )
+
+    @pages.post("/patients/<patient_id>/drafts")
+    def change_drafts(patient_id: str) -> BaseResponse:
+        refuse_foreign_forms()
+        ehr.chart(patient_id)
+        _change_drafts(ehr, patient_id)
+        return redirect(url_for("cds.panel", patient_id=patient_id, service=request.form.get("service")), 303)
 
     return pages
 
@@ -54,8 +63,9 @@ def _panel(ehr: EhrPages, client: CdsClient, patient_id: str) -> str:
         service=service,
         exchange=exchange,
         drugs=DRAFT_DRUGS,
+        drafts=ehr.services.drafts.orders(patient_id),
         dialect=ehr.services.settings.vendor.dialect,
-        drug=request.args.get("drug", DRAFT_DRUGS[0].rxnorm),
+        order_hooks=ORDER_HOOKS,
     )
 
 
@@ -68,9 +78,22 @@ def _chosen(services: tuple[CdsService, ...]) -> CdsService | None:
 
 def _call(ehr: EhrPages, client: CdsClient, patient_id: str, service: CdsService) -> Exchange | None:
     launch = ehr.launch_context(patient_id)
-    drugs = find_drugs([request.args.get("drug", "")])
-    context = hook_context(ehr.services.settings.vendor.dialect.fires(service.hook), launch, drugs)
+    drafts = ehr.services.drafts.entries(patient_id)
+    context = hook_context(ehr.services.settings.vendor.dialect.fires(service.hook), launch, drafts)
     return client.call(service, launch, context) if context else None
+
+
+def _change_drafts(ehr: EhrPages, patient_id: str) -> None:
+    """Begin an order for one of the listed drugs, or take one away."""
+    drafts, form = ehr.services.drafts, request.form
+    if form.get("remove"):
+        drafts.remove(patient_id, form["remove"])
+    elif form.get("drug"):
+        held = drafts.entries(patient_id)
+        numbers = (int(n) for entry in held if (n := str(entry["id"]).rpartition("-")[2]).isdigit())
+        drug = find_drugs([form["drug"]])
+        added = draft_entries(drug, ehr.launch_context(patient_id), first_number=max(numbers, default=0) + 1)
+        drafts.write(patient_id, [*held, *added])
 
 
 def chosen_dialect(ehr: EhrPages) -> CdsDialect:
@@ -94,15 +117,12 @@ def _feedback_item(ehr: EhrPages) -> dict[str, Any]:
     return item
 
 
-def _accepted_resources() -> list[dict[str, Any]]:
-    """What the accepted suggestion creates, as the panel put it into its form."""
+def _accepted_actions() -> list[dict[str, Any]]:
+    """The actions of the accepted suggestion, as the panel put them into its form."""
     try:
-        resources = json.loads(request.form.get("creates") or "[]")
-    except (ValueError, RecursionError):
+        return read_actions(request.form.get("actions", ""))
+    except ValueError:
         abort(400)
-    if not isinstance(resources, list) or not all(isinstance(resource, dict) for resource in resources):
-        abort(400)
-    return resources
 
 
 def _feedback_words(answer: Answer) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fhirclient.models.fhirabstractbase import FHIRValidationError
 
-from sandbox.definitions import DEFINITIONS
+from sandbox.definitions import DEFINITIONS, values_at
 from sandbox.errors import RequestRefused
 
 Resource = dict[str, Any]
@@ -53,7 +53,9 @@ def check_new(resource_type: str, resource: Resource, *, patient_id: str | None,
     if patient_id is not None and subject != patient_id:
         raise RequestRefused(422, "business-rule", "subject is not the patient this token was given for.")
     _check_structure(resource_type, resource)
-    if resource.get("status") not in _STATUSES[resource_type]:
+    if resource_type == "Condition":
+        _check_condition(resource)
+    elif resource.get("status") not in _STATUSES[resource_type]:
         raise RequestRefused(422, "code-invalid", f"{resource_type}.status is not one a new resource may have.")
     for name in DEFINITIONS[resource_type].mandatory:
         if not resource.get(name):
@@ -62,6 +64,19 @@ def check_new(resource_type: str, resource: Resource, *, patient_id: str | None,
         if not 0 <= percentage <= 100:
             raise RequestRefused(422, "invariant", "prediction.probabilityDecimal is a percentage of at most 100.")
     return subject
+
+
+def _check_condition(resource: Resource) -> None:
+    """R4 con-3: a problem of the list says whether it is active; and nobody creates an error."""
+    codes = {name: _codes_at(resource, name) for name in ("clinicalStatus", "verificationStatus", "category")}
+    if "entered-in-error" in codes["verificationStatus"]:
+        raise RequestRefused(422, "code-invalid", "Condition.verificationStatus is not one a new one may have.")
+    if "problem-list-item" in codes["category"] and not codes["clinicalStatus"]:
+        raise RequestRefused(422, "invariant", "con-3: a problem list item needs Condition.clinicalStatus.")
+
+
+def _codes_at(resource: Resource, path: str) -> set[Any]:
+    return {coding.get("code") for concept in values_at(resource, path) for coding in values_at(concept, "coding")}
 
 
 def _subject(resource: Resource, base_url: str) -> str:

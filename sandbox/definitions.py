@@ -49,6 +49,7 @@ _SUBJECT = (
     Parameter("subject", "r", ("subject",), "Patient"),
 )
 _ENCOUNTER = Parameter("encounter", "r", ("encounter",), "Encounter")
+_IDENTIFIER = Parameter("identifier", "t", ("identifier",))
 _MEDICATION = Parameter("code", "t", ("medicationCodeableConcept",))
 
 
@@ -67,21 +68,21 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
     for definition in (
         _define(
             "Patient",
-            Parameter("identifier", "t", ("identifier",)),
+            _IDENTIFIER,
             Parameter("name", "s", ("name",)),
             Parameter("family", "s", ("name.family",)),
             Parameter("given", "s", ("name.given",)),
             Parameter("gender", "t", ("gender",), system="http://hl7.org/fhir/administrative-gender"),
             Parameter("birthdate", "d", ("birthDate",)),
         ),
-        _define("Practitioner", Parameter("name", "s", ("name",)), Parameter("identifier", "t", ("identifier",))),
+        _define("Practitioner", Parameter("name", "s", ("name",)), _IDENTIFIER),
         _define(
             "Encounter",
             *_SUBJECT,
             _status("encounter-status"),
             Parameter("class", "t", ("class",)),
             Parameter("date", "d", ("period",)),
-            Parameter("identifier", "t", ("identifier",)),
+            _IDENTIFIER,
             Parameter("part-of", "r", ("partOf",), "Encounter"),
             mandatory=("status", "class", "subject"),
         ),
@@ -95,7 +96,9 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             Parameter("verification-status", "t", ("verificationStatus",)),
             Parameter("recorded-date", "d", ("recordedDate",)),
             Parameter("onset-date", "d", ("onsetDateTime",)),
-            mandatory=("subject",),
+            _IDENTIFIER,
+            mandatory=("code", "subject"),
+            creatable=True,
         ),
         _define(
             "Observation",
@@ -106,6 +109,7 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             Parameter("combo-code", "t", ("code", "component.code")),
             Parameter("category", "t", ("category",)),
             Parameter("date", "d", ("effectiveDateTime", "effectivePeriod")),
+            _IDENTIFIER,
             mandatory=("status", "code", "subject"),
             creatable=True,
         ),
@@ -149,7 +153,7 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             _ENCOUNTER,
             Parameter("date", "d", ("occurrenceDateTime", "occurrencePeriod")),
             Parameter("method", "t", ("method",)),
-            Parameter("identifier", "t", ("identifier",)),
+            _IDENTIFIER,
             mandatory=("status", "subject"),
             creatable=True,
         ),
@@ -162,6 +166,7 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             Parameter("category", "t", ("category",)),
             Parameter("intent", "t", ("intent",), system="http://hl7.org/fhir/request-intent"),
             Parameter("authored", "d", ("authoredOn",)),
+            _IDENTIFIER,
             mandatory=("status", "intent", "subject"),
             creatable=True,
         ),
@@ -172,6 +177,7 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             _status("event-status"),
             Parameter("category", "t", ("category",)),
             Parameter("sent", "d", ("sent",)),
+            _IDENTIFIER,
             mandatory=("status",),
             creatable=True,
         ),
@@ -183,6 +189,7 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             Parameter("type", "t", ("type",)),
             Parameter("category", "t", ("category",)),
             Parameter("date", "d", ("date",)),
+            _IDENTIFIER,
             mandatory=("status", "content"),
             creatable=True,
         ),

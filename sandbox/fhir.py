@@ -168,14 +168,17 @@ class _Server:
         if (request.content_length or 0) > MAXIMUM_BODY:
             raise RequestRefused(413, "too-long", "The body is larger than this server takes.")
         now = self.clock()
-        kept = self.records.create(access, type_, request.get_data(), at=now)
+        unless = request.headers.get("If-None-Exist", "")
+        kept, is_new = self.records.create(access, type_, request.get_data(), at=now, unless=unless)
+        status = 201 if is_new else 200
         preference = request.headers.get("Prefer", "").replace(" ", "")
         if "return=minimal" in preference:
-            response = Response(status=201)
+            response = Response(status=status)
         elif "return=OperationOutcome" in preference:
-            response = _respond(outcome("informational", "Created.", severity="information"), 201)
+            words = "Created." if is_new else "Nothing was created: it is here already."
+            response = _respond(outcome("informational", words, severity="information"), status)
         else:
-            response = _respond(kept, 201)
+            response = _respond(kept, status)
         response.headers["Location"] = f"{self.records.base_url}/{type_}/{kept['id']}/_history/1"
         response.headers["Last-Modified"] = format_datetime(now.astimezone(UTC), usegmt=True)
         response.set_etag("1", weak=True)
@@ -231,7 +234,9 @@ def _allow_cross_origin(response: Response) -> Response:
     """Any origin may call with a token of its own; no cookie is ever read here."""
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Accept, Prefer, If-None-Match"
+    response.headers["Access-Control-Allow-Headers"] = (
+        "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-None-Exist"
+    )
     response.headers["Access-Control-Expose-Headers"] = (
         "Location, Content-Location, ETag, Last-Modified, Retry-After"
     )

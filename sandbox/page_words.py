@@ -8,6 +8,9 @@ from typing import Any
 
 from flask import Blueprint
 
+from sandbox.cds_contexts import reference_of
+from sandbox.draft_orders import drug_words
+
 SHOWN_ITEMS = 3
 
 
@@ -71,5 +74,16 @@ class LocalTimes:
 def add_words(pages: Blueprint, zone: tzinfo) -> None:
     """Make the words known to every template of the application."""
     times = LocalTimes(zone)
-    for function in (ago, times.moment, times.day, times.hour, one_decimal, shortened, pretty, compact):
+    for function in (
+        ago,
+        times.moment,
+        times.day,
+        times.hour,
+        one_decimal,
+        shortened,
+        pretty,
+        compact,
+        drug_words,
+        reference_of,
+    ):
         pages.add_app_template_filter(function, function.__name__)

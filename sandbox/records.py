@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from sandbox import manners
 from sandbox.bundles import PageStyle, entry, searchset
@@ -95,18 +96,37 @@ class Records:
             bundle["entry"] = [*bundle.get("entry", []), *added]
         return bundle
 
-    def create(self, access: Access, resource_type: str, body: bytes, *, at: datetime) -> Resource:
-        """Keep a new resource and return it as kept."""
+    def create(
+        self, access: Access, resource_type: str, body: bytes, *, at: datetime, unless: str = ""
+    ) -> tuple[Resource, bool]:
+        """Keep a new resource; returns it as kept, and whether it is new.
+
+        `unless` is the search of a conditional create (If-None-Exist): one match is returned and nothing kept,
+        several are refused with 412 (FHIR R4, 3.1.0.8.1).
+        """
         if not offered(self.profile)[resource_type].creatable:
             raise RequestRefused(405, "not-supported", f"{resource_type} cannot be created here.")
         _permit(access, resource_type, "create")
         resource = parse_body(body)
         bound = access.compartment(resource_type, "create")
         patient_id = check_new(resource_type, resource, patient_id=bound, base_url=self.base_url)
+        if unless and (held := self._matching(access, resource_type, unless, patient_id)) is not None:
+            return held, False
         try:
-            return self.store.create(patient_id, resource, at=at)
+            return self.store.create(patient_id, resource, at=at), True
         except KeyError as error:
             raise RequestRefused(422, "business-rule", "subject is not a patient of this server.") from error
+
+    def _matching(self, access: Access, resource_type: str, query: str, patient_id: str) -> Resource | None:
+        """The one resource of this patient that a conditional create names."""
+        pairs = [("patient", patient_id), *parse_qsl(query.partition("?")[2] or query)]
+        search = understand(resource_type, pairs, base_url=self.base_url, zone=self._zone, strict=True)
+        if len(search.tests) < 2:
+            raise RequestRefused(412, "incomplete", "If-None-Exist names nothing to search by.")
+        found = search.run(self._searchable(access, search), self._zone)
+        if len(found) > 1:
+            raise RequestRefused(412, "multiple-matches", "If-None-Exist matches several resources.")
+        return found[0] if found else None
 
     @property
     def _zone(self) -> Any:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sandbox.authorization_assertions import ClientKeys
 from sandbox.clients import Clients
+from sandbox.draft_orders import DraftOrders
 from sandbox.faults import Faults
 from sandbox.keys import SigningKeys
 from sandbox.launches import LaunchContexts, PendingAuthorizations
@@ -41,6 +42,7 @@ class EhrServices:
     clock: Callable[[], datetime]
     switches: Switches = field(default_factory=Switches)
     faults: Faults = field(default_factory=Faults)
+    drafts: DraftOrders = field(default_factory=DraftOrders)
 
     def changed_switches(self) -> int:
         """How many switches and faults are away from normal."""

@@ -36,11 +36,12 @@ if (current) {
 }
 
 // Decision support: the chart is readable at once, cards come when the services have answered.
-async function showPanel(panel, url) {
+async function showPanel(panel, url, form) {
   panel.setAttribute("aria-busy", "true");
   panel.classList.add("waiting");
+  const sent = form ? { method: "POST", body: new URLSearchParams(new FormData(form)) } : {};
   try {
-    const response = await fetch(url, { headers: { "X-Fragment": "1" } });
+    const response = await fetch(url, { ...sent, headers: { "X-Fragment": "1" } });
     if (!response.ok) throw new Error(String(response.status));
     panel.innerHTML = await response.text();
     wirePanel(panel);
@@ -63,6 +64,12 @@ function wirePanel(panel) {
     ask();
   });
   form.addEventListener("change", ask);
+  for (const drafts of panel.querySelectorAll("[data-draft-form]")) {
+    drafts.addEventListener("submit", (event) => {
+      event.preventDefault();
+      showPanel(panel, drafts.action, drafts);
+    });
+  }
   wireFeedback(panel);
 }
 
@@ -82,7 +89,11 @@ async function sendFeedback(form) {
   try {
     const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    said.textContent = page.querySelector("#feedback-text").textContent;
+    const text = page.querySelector("#feedback-text");
+    said.textContent = text.textContent;
+    for (const gone of (text.dataset.removed || "").split(" ").filter(Boolean)) {
+      document.querySelector(`[data-draft="${CSS.escape(gone)}"]`)?.remove();
+    }
   } catch {
     said.textContent = "Not recorded: the EHR did not answer.";
   }

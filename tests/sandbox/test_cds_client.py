@@ -209,21 +209,99 @@ def test_an_accepted_suggestion_adds_its_order_to_the_chart(ehr, fake):
         "actions": [{"type": "create", "description": "Draft an order", "resource": order_for(PATIENT)}],
     }
     fake[0].answer = (200, {"cards": [CARD | {"suggestions": [suggestion]}]})
-    creates = html.unescape(re.search(r'name="creates" value="([^"]+)"', panel(ehr))[1])
-    form = {"card": "c-1", "outcome": "accepted", "suggestion": "s-1", "creates": creates}
+    actions = html.unescape(re.search(r'name="actions" value="([^"]+)"', panel(ehr))[1])
+    form = {"card": "c-1", "outcome": "accepted", "suggestion": "s-1", "actions": actions}
     page = ehr.http.post(f"/patients/{PATIENT}/cds/kidneys/feedback", data=form).text
     assert re.search(r"Added to the chart: ServiceRequest/new-\S+\. The app was told\.", page)
 
 
 def test_a_suggestion_cannot_write_into_another_chart(ehr):
-    form = {"card": "c-1", "outcome": "accepted", "creates": json.dumps([order_for("10001217")])}
-    page = ehr.http.post(f"/patients/{PATIENT}/cds/kidneys/feedback", data=form).text
+    page = accept(ehr, {"type": "create", "resource": order_for("10001217")})
     assert "Not added to the chart" in page
 
 
-@pytest.mark.parametrize("creates", ["{", "{}", "[1]", "[" * 100_000])
-def test_a_broken_form_creates_nothing(ehr, creates):
-    form = {"card": "c-1", "outcome": "accepted", "creates": creates}
+def accept(ehr, *actions):
+    form = {"card": "c-1", "outcome": "accepted", "suggestion": "s-1", "actions": json.dumps(actions)}
+    return ehr.http.post(f"/patients/{PATIENT}/cds/kidneys/feedback", data=form).text
+
+
+def draft(ehr, **form):
+    form = {"service": "orders", **form}
+    return ehr.http.post(f"/patients/{PATIENT}/drafts", data=form, follow_redirects=True).text
+
+
+def drafted(ehr):
+    return re.findall(r'data-draft="([^"]+)"', draft(ehr))
+
+
+@pytest.fixture
+def orders(fake):
+    fake[0].services = {"services": [{"id": "orders", "hook": "order-sign", "description": "d"}]}
+    return fake[0]
+
+
+def test_a_draft_order_is_begun_shown_and_taken_away(ehr, orders):
+    assert "None. An order service is asked once there is one." in panel(ehr, "?service=orders")
+    assert "ibuprofen" in draft(ehr, drug="5640")
+    draft(ehr, drug="11124")
+    assert drafted(ehr) == ["MedicationRequest/draft-1", "MedicationRequest/draft-2"]
+    draft(ehr, remove="MedicationRequest/draft-1")
+    assert drafted(ehr) == ["MedicationRequest/draft-2"]
+
+
+def test_an_accepted_deletion_removes_the_draft_and_nothing_else(ehr, orders):
+    draft(ehr, drug="5640")
+    draft(ehr, drug="11124")
+    page = accept(ehr, {"type": "delete", "resourceId": "MedicationRequest/draft-1"})
+    assert "Removed from the draft orders: MedicationRequest/draft-1. The app was told." in page
+    assert 'data-removed="MedicationRequest/draft-1"' in page
+    assert drafted(ehr) == ["MedicationRequest/draft-2"]
+    sent = orders.last()[2]["context"]["draftOrders"]["entry"]
+    assert [entry["resource"]["id"] for entry in sent] == ["draft-2"]
+
+
+def test_deletion_by_a_list_of_ids_is_understood(ehr, orders):
+    draft(ehr, drug="5640")
+    accept(ehr, {"type": "delete", "resourceId": ["MedicationRequest/draft-1"]})
+    assert drafted(ehr) == []
+
+
+def test_a_deletion_of_what_is_no_draft_is_refused_in_words(ehr, orders):
+    draft(ehr, drug="5640")
+    page = accept(ehr, {"type": "delete", "resourceId": f"Patient/{PATIENT}"})
+    assert f"Not removed: Patient/{PATIENT} is no draft order here." in page
+    assert drafted(ehr) == ["MedicationRequest/draft-1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "text"),
+    [
+        ({}, "Draft order changed: MedicationRequest/draft-1.", "paracetamol"),
+        ({"id": "draft-9"}, "Not changed: MedicationRequest/draft-9 is no draft order here.", "ibuprofen"),
+        ({"subject": {"reference": "Patient/10001217"}}, "Not changed", "ibuprofen"),
+    ],
+)
+def test_an_update_changes_a_draft_of_this_patient_only(ehr, orders, change, words, text):
+    draft(ehr, drug="5640")
+    changed = {
+        "resourceType": "MedicationRequest",
+        "id": "draft-1",
+        "subject": {"reference": f"Patient/{PATIENT}"},
+        "medicationCodeableConcept": {"text": "paracetamol"},
+        **change,
+    }
+    assert words in accept(ehr, {"type": "update", "resource": changed})
+    assert text in draft(ehr)
+
+
+def test_drafts_belong_to_one_patient(ehr, orders):
+    draft(ehr, drug="5640")
+    assert "data-draft=" not in ehr.http.get("/patients/10001217/cds?service=orders").text
+
+
+@pytest.mark.parametrize("actions", ["{", "{}", "[1]", "[" * 100_000])
+def test_a_broken_form_does_nothing(ehr, actions):
+    form = {"card": "c-1", "outcome": "accepted", "actions": actions}
     assert ehr.http.post(f"/patients/{PATIENT}/cds/kidneys/feedback", data=form).status_code == 400
 
 
@@ -266,11 +344,11 @@ def test_an_app_that_is_down_is_named_as_such():
 def test_order_hooks_carry_a_draft_order_and_its_selection(ehr, fake):
     service = fake[0]
     service.services = {"services": [{"id": "orders", "hook": "order-select", "description": "d"}]}
-    panel(ehr, "?service=orders&drug=11124")
+    draft(ehr, drug="11124")
     _, _, body = service.last()
-    draft = body["context"]["draftOrders"]["entry"][0]["resource"]
-    assert draft["medicationCodeableConcept"]["coding"][0]["code"] == "11124"
-    assert body["context"]["selections"] == [f"MedicationRequest/{draft['id']}"]
+    order = body["context"]["draftOrders"]["entry"][0]["resource"]
+    assert order["medicationCodeableConcept"]["coding"][0]["code"] == "11124"
+    assert body["context"]["selections"] == [f"MedicationRequest/{order['id']}"]
     assert "prefetch" not in body
 
 

@@ -253,7 +253,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "content": [{"attachment": {"contentType": "text/plain", "data": "QUtJ"}}],
     },
     "Observation": {"resourceType": "Observation", "status": "preliminary", "code": {"text": "AKI risk"}},
+    "Condition": {"resourceType": "Condition", "code": {"text": "Acute kidney injury"}},
 }
+IDENTIFIER = {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:7f1c0f8e-6f7e-5d8e-9f3a-0d9f3c1f2a10"}
+SUBJECT = {"subject": {"reference": f"Patient/{PATIENT}"}}
 
 
 @pytest.mark.parametrize("type_", BODIES)
@@ -266,6 +269,66 @@ def test_what_is_created_can_be_read_and_found(world: FhirWorld, type_: str) -> 
     assert world.get(location.removeprefix(BASE + "/")).json == answer.json
     assert answer.json["id"] in world.ids(f"{type_}?_id={answer.json['id']}")
     assert answer.json["meta"]["lastUpdated"] == "2026-03-29T12:45:00.000+00:00"
+
+
+@pytest.mark.parametrize("type_", BODIES)
+def test_what_was_created_is_found_by_its_identifier(world: FhirWorld, type_: str) -> None:
+    body = {**BODIES[type_], **SUBJECT, "identifier": [IDENTIFIER]}
+    made = world.post(type_, body)
+    assert made.status_code == 201, made.json
+    wanted = f"{IDENTIFIER['system']}|{IDENTIFIER['value']}"
+    assert world.ids(f"{type_}?patient={PATIENT}&identifier={wanted}") == [made.json["id"]]
+    assert world.ids(f"{type_}?patient={PATIENT}&identifier={wanted}0") == []
+
+
+def test_a_conditional_create_makes_one_and_returns_it_again(world: FhirWorld) -> None:
+    condition = f"identifier={IDENTIFIER['system']}|{IDENTIFIER['value']}"
+    body = {**RISK, "identifier": [IDENTIFIER]}
+    first = world.post("RiskAssessment", body, **{"If-None-Exist": condition})
+    again = world.post("RiskAssessment", body, **{"If-None-Exist": condition})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json == again.json
+    assert first.headers["Location"] == again.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [("method:missing=true", 412), ("_count=3", 412), ("invented=1", 400), ("_id=none", 201)],
+)
+def test_a_conditional_create_that_is_not_clear_creates_nothing(
+    world: FhirWorld, condition: str, status: int
+) -> None:
+    for _ in range(2):
+        world.post("RiskAssessment", RISK)
+    assert world.post("RiskAssessment", RISK, **{"If-None-Exist": condition}).status_code == status
+    assert world.get("RiskAssessment").json["total"] == (3 if status == 201 else 2)
+
+
+def code_of(system: str, code: str) -> dict[str, Any]:
+    return {"coding": [{"system": f"http://terminology.hl7.org/CodeSystem/{system}", "code": code}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, 201),
+        ({"clinicalStatus": code_of("condition-clinical", "active")}, 201),
+        ({"clinicalStatus": None}, 422),
+        ({"code": None}, 422),
+        ({"verificationStatus": code_of("condition-ver-status", "entered-in-error")}, 422),
+    ],
+)
+def test_a_problem_is_added_to_the_list_when_it_says_enough(
+    world: FhirWorld, change: dict[str, Any], status: int
+) -> None:
+    problem = {
+        **BODIES["Condition"],
+        **SUBJECT,
+        "category": [code_of("condition-category", "problem-list-item")],
+        "clinicalStatus": code_of("condition-clinical", "active"),
+        **change,
+    }
+    assert world.post("Condition", {k: v for k, v in problem.items() if v is not None}).status_code == status
 
 
 def test_prefer_says_what_comes_back(world: FhirWorld) -> None:
