@@ -3,10 +3,11 @@
 A key that is absent was not supplied and is to be fetched; `null` was queried and found nothing; an error in
 place of data is to be fetched again; a first page without its next is used and named incomplete, unless it
 stands newest first and reaches back past what its query looks at: prefetch cannot say "since" (CH-9), so a long
-history always has more pages than anybody needs.
+history always has more pages than anybody needs. One that reaches back far enough to answer is used too; how far
+it reaches is said, and no second round is asked for (`first_pages`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -16,10 +17,9 @@ from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, unpack
 from patient_context.chart import Chart
-from patient_context.queries import PREFETCH_KEYS, QUERIES, queries_behind
+from patient_context.first_pages import NEWEST_ONLY, first_page
+from patient_context.queries import PREFETCH_KEYS, QUERIES
 from patient_context.reading import DEFAULT_READING, SiteReading
-from patient_context.shapes import Refused
-from patient_context.times import effective, parse_time
 
 _SENTENCES: Final = {
     "not-supplied": Sentence("The EHR did not supply this part of the chart."),
@@ -29,17 +29,17 @@ _SENTENCES: Final = {
     "too-many-entries": Sentence("This part of the chart is too large and was not read whole."),
 }
 _T = TypeVar("_T")
-_QUERY_OF: Final = {query.key: query for query in QUERIES}
-_PROVES_ORDER: Final = 10  # fewer could stand newest first by chance at a server that ignores `_sort`
-_PARTIAL: Final = frozenset({"more-pages", "too-many-entries"})
+_CODES: Final = {"more-pages": "partial", "too-many-entries": "partial"}
+_IN_PART: Final = frozenset({"partial", NEWEST_ONLY})
 
 
 @dataclass(frozen=True, slots=True)
 class PrefetchReading:
     """A snapshot of what was supplied, with the query keys nobody answered (`missing`).
 
-    `partial` names the keys supplied in part; the snapshot's `incomplete` says so too. `unread` says why each
-    missing key is missing: it belongs in the snapshot's `incomplete` unless the key is fetched.
+    `partial` names the keys supplied in part and worth completing; the snapshot's `incomplete` says so too, and
+    where a page that was enough ends. `unread` says why each missing key is missing: it belongs in the snapshot's
+    `incomplete` unless the key is fetched.
     """
 
     snapshot: PatientSnapshot
@@ -59,49 +59,32 @@ def snapshot_from_prefetch(
     """Read what a CDS client sent along. Never raises for its content; other patients' resources are dropped."""
     supplied = prefetch if isinstance(prefetch, Mapping) else {}
     entries: list[Entry] = []
-    lacking: dict[str, str] = {}
+    gaps: list[Incomplete] = []
     for key in PREFETCH_KEYS:
         found, lack = _supplied(supplied[key]) if key in supplied else ([], "not-supplied")
         entries += found
-        if lack is None:
-            continue
-        reaches = _reaches_back_to(found, reading) if lack == "more-pages" else None
-        lacking |= {query: lack for query in queries_behind((key,)) if not _covers(query, reaches, read_at)}
+        if lack is not None:
+            gaps += _gaps(key, found, lack, reading, read_at)
     chart = read_chart(entries, patient_id=patient_id, read_at=read_at, reading=reading, base_url=base_url)
-    gaps = [
-        (Incomplete(query, code if code not in _PARTIAL else "partial", _SENTENCES[code]), code in _PARTIAL)
-        for query, code in lacking.items()
-    ]
+    unread = tuple(gap for gap in gaps if gap.code not in _IN_PART)
     return PrefetchReading(
-        snapshot_of(chart, patient_id=patient_id, incomplete=[gap for gap, in_part in gaps if in_part]),
-        missing=tuple(gap.part for gap, in_part in gaps if not in_part),
-        partial=tuple(gap.part for gap, in_part in gaps if in_part),
-        unread=tuple(gap for gap, in_part in gaps if not in_part),
+        snapshot_of(chart, patient_id=patient_id, incomplete=[gap for gap in gaps if gap.code in _IN_PART]),
+        missing=tuple(gap.part for gap in unread),
+        partial=tuple(gap.part for gap in gaps if gap.code == "partial"),
+        unread=unread,
     )
 
 
-def _reaches_back_to(entries: Iterable[Entry], reading: SiteReading) -> datetime | None:
-    """How far back a page is gapless: its oldest time if it stands newest first, else nothing is known."""
-    found = list(entries)
-    if len(found) < _PROVES_ORDER:
-        return None
-    oldest: datetime | None = None
-    for entry in found:
-        try:
-            at = parse_time(effective(entry.resource), reading.time_zone).latest
-        except Refused:
-            return None
-        if oldest is not None and at > oldest:
-            return None
-        oldest = at
-    return oldest
-
-
-def _covers(query_key: str, reaches: datetime | None, read_at: datetime) -> bool:
-    query = _QUERY_OF[query_key]
-    if reaches is None or query.window is None or query.resource_type != "Observation":
-        return False
-    return reaches < read_at - query.window
+def _gaps(
+    key: str, found: Iterable[Entry], lack: str, reading: SiteReading, read_at: datetime
+) -> Iterator[Incomplete]:
+    """What the queries behind a key lack."""
+    page = first_page(found, reading) if lack == "more-pages" else None
+    for query in (one for one in QUERIES if one.prefetch_key == key):
+        if page is None or not page.answers(query, read_at):
+            yield Incomplete(query.key, _CODES.get(lack, lack), _SENTENCES[lack])
+        elif (end := page.end(query, read_at)) is not None:
+            yield end
 
 
 def _supplied(value: Any) -> tuple[list[Entry], str | None]:

@@ -2,14 +2,16 @@
 
 Searches name the patient and a code or a category, the only combinations every EHR must offer (FH-1);
 `_sort` and `date` are wishes, the mapping sorts and filters again (CH-7, VN-11). Prefetch cannot say "since"
-in CDS Hooks 2.0 (CH-9), so its history is capped by `_count` alone and may bring more than is used.
+in CDS Hooks 2.0 (CH-9), so its history is capped by `_count` alone: it may bring more than is used, or in
+intensive care less than the window. What reaches back `enough` is then used as it is, without a second round.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from model.analytes import Analyte
 from patient_context.codes import (
     BLOOD_PRESSURE_PANELS,
     BODY,
@@ -26,7 +28,11 @@ ScopeSyntax = Literal["v1", "v2"]
 
 @dataclass(frozen=True, slots=True)
 class FhirQuery:
-    """One question to the EHR. `prefetch_key` is the template it is asked in; several queries may share one."""
+    """One question to the EHR. `prefetch_key` is the template it is asked in; several queries may share one.
+
+    A prefetched page that stands newest first, but has a next, does without the rest if it reaches back `enough`,
+    or holds one of the codes `enough_with`, whose latest value is all that counts.
+    """
 
     key: str
     resource_type: str
@@ -37,6 +43,8 @@ class FhirQuery:
     window_parameter: str = "date"
     count: int = 100
     statuses: tuple[str, ...] = ()
+    enough: timedelta | None = None
+    enough_with: tuple[str, ...] = ()
     local_codes: tuple[str, ...] = ()  # "system|code", of one site
 
     @property
@@ -84,10 +92,47 @@ QUERIES: Final[tuple[FhirQuery, ...]] = (
     FhirQuery(
         "creatinine", "Observation", "creatinine", "laboratory", CREATININE_CODES, timedelta(days=366), count=200
     ),
-    FhirQuery("labs", "Observation", "labs", "laboratory", LAB_CODES, timedelta(days=8), count=200),
-    FhirQuery("vitals", "Observation", "vitals", "vital-signs", _VITAL_CODES, timedelta(days=3), count=200),
-    FhirQuery("body", "Observation", "vitals", "vital-signs", _BODY_CODES, timedelta(days=366), count=50),
-    FhirQuery("urine", "Observation", "vitals", None, _URINE_CODES, timedelta(days=3), count=200),
+    # 48 hours: how far back the risk model looks for anything but creatinine and urea.
+    FhirQuery(
+        "labs",
+        "Observation",
+        "labs",
+        "laboratory",
+        LAB_CODES,
+        timedelta(days=8),
+        count=200,
+        enough=timedelta(hours=48),
+    ),
+    FhirQuery(
+        "vitals",
+        "Observation",
+        "vitals",
+        "vital-signs",
+        _VITAL_CODES,
+        timedelta(days=3),
+        count=200,
+        enough=timedelta(hours=24),
+    ),
+    FhirQuery(
+        "body",
+        "Observation",
+        "vitals",
+        "vital-signs",
+        _BODY_CODES,
+        timedelta(days=366),
+        count=50,
+        enough_with=BODY[Analyte.WEIGHT],
+    ),
+    FhirQuery(
+        "urine",
+        "Observation",
+        "vitals",
+        None,
+        _URINE_CODES,
+        timedelta(days=3),
+        count=200,
+        enough=timedelta(hours=24),
+    ),
     FhirQuery("conditions", "Condition", "conditions", count=200),
     FhirQuery("medications", "MedicationRequest", "medications", statuses=("active", "on-hold")),
     FhirQuery(
@@ -103,12 +148,6 @@ QUERIES: Final[tuple[FhirQuery, ...]] = (
 )
 QUERY_KEYS: Final = tuple(query.key for query in QUERIES)
 PREFETCH_KEYS: Final = tuple(dict.fromkeys(query.prefetch_key for query in QUERIES))
-
-
-def queries_behind(prefetch_keys: Iterable[str]) -> tuple[str, ...]:
-    """The query keys the reader must run in place of missing prefetch keys."""
-    wanted = set(prefetch_keys)
-    return tuple(query.key for query in QUERIES if query.prefetch_key in wanted)
 
 
 def prefetch_templates(variant: PrefetchVariant = "coded") -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from model.analytes import Analyte
 from patient_context.mapping import merge, snapshot_from_prefetch, snapshot_from_resources
 from patient_context.queries import PREFETCH_KEYS, QUERY_KEYS
-from tests.builders.fhir import observation, operation_outcome, patient, searchset, subject
+from tests.builders.fhir import concept, observation, operation_outcome, patient, searchset, subject
 
 READ_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NO_RESULTS = {
@@ -85,7 +85,7 @@ def test_a_page_that_reaches_back_past_a_query_s_window_is_whole_for_that_query(
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(_heart_rates(2), id="it does not reach back far enough"),
+        pytest.param(_heart_rates(0.9), id="it does not reach back a day"),
         pytest.param(_heart_rates(4, newest_first=False), id="it is not sorted"),
         pytest.param(_heart_rates(4, n=5), id="too few to prove the order"),
         pytest.param(
@@ -96,6 +96,37 @@ def test_a_page_that_reaches_back_past_a_query_s_window_is_whole_for_that_query(
 def test_otherwise_a_page_with_a_next_is_partial_for_every_query(page: list[dict[str, Any]]) -> None:
     found = read(whole(vitals=searchset(*page, next_url="https://ehr.example/fhir?p=2")))
     assert found.partial == ("vitals", "body", "urine")
+
+
+def _labs(days_back: float) -> list[dict[str, Any]]:
+    return [{**one, "code": concept("http://loinc.org", "2823-3")} for one in _heart_rates(days_back)]
+
+
+def test_the_newest_day_of_intensive_care_is_enough_and_where_it_ends_is_said() -> None:
+    """A monitor fills 200 results in a day: a second round for older ones would make every such patient slow."""
+    weight = observation(
+        id="w", loinc="29463-7", value=70, unit="kg", at=(READ_AT - timedelta(days=2)).isoformat()
+    )
+    found = read(whole(vitals=searchset(*_heart_rates(1.5), weight, next_url="https://ehr.example/fhir?p=2")))
+    assert found.missing == found.partial == ()
+    assert [(gap.part, gap.code) for gap in found.snapshot.incomplete] == [
+        ("vitals", "newest-only"),
+        ("urine", "newest-only"),
+    ]
+    assert "back to" in found.snapshot.incomplete[0].reason
+
+
+@pytest.mark.parametrize(("days_back", "partial"), [(2.5, ()), (1.5, ("labs",))])
+def test_two_days_of_other_results_are_enough(days_back: float, partial: tuple[str, ...]) -> None:
+    found = read(whole(labs=searchset(*_labs(days_back), next_url="https://ehr.example/fhir?p=2")))
+    assert found.partial == partial
+
+
+def test_a_page_of_creatinine_is_never_enough_before_the_year_is_out() -> None:
+    page = [{**one, "code": concept("http://loinc.org", "2160-0")} for one in _heart_rates(300)]
+    assert read(whole(creatinine=searchset(*page, next_url="https://ehr.example/fhir?p=2"))).partial == (
+        "creatinine",
+    )
 
 
 def test_another_patients_results_are_dropped_and_reported() -> None:
