@@ -23,6 +23,7 @@ WRITTEN_TYPES: Final = ("RiskAssessment", "Observation", "DocumentReference", "C
 _TIMEOUT_SECONDS: Final = 10.0
 _FHIR_JSON: Final = "application/fhir+json"
 _CHANGED_BY_SERVERS: Final = frozenset({"id", "meta", "text", "contained", "resourceType"})
+_TAKEN_BACK: Final = frozenset({"entered-in-error", "revoked", "cancelled", "superseded"})
 _WORDS_LIMIT: Final = 300
 
 
@@ -144,7 +145,8 @@ class ChartWriter:
         except ReadFailed:
             return None
         found = (member(entry, "resource") for entry in objects(bundle.get("entry")))
-        ids = (fhir_id(each.get("id")) for each in found if _same_identity(each, resource))
+        standing = (each for each in found if each.get("status") not in _TAKEN_BACK)
+        ids = (fhir_id(each.get("id")) for each in standing if _same_identity(each, resource))
         return next((f"{kind}/{each}" for each in ids if each), None)
 
     def _create(self, resource: Json) -> WriteResult:

@@ -174,10 +174,15 @@ def _device(name: str, version: str) -> Json:
     }
 
 
-def identifier_of(outcome: Outcome, *, part: str = "") -> Json:
-    """The identifier of an assessment, or of a named `part` that follows from it: always the same for the same."""
+def identifier_of(outcome: Outcome, *, saying: str | None = None) -> Json:
+    """The identifier of an assessment: always the same for the same.
+
+    With `saying`, what it tells the chart, it is the same for every assessment that tells the same, whatever the
+    minute: another launch then finds what an earlier one has written (VN-25).
+    """
     model = outcome.model.sha256 if outcome.model else "rules only"
-    name = f"{outcome.patient_id}|{written(outcome.assessed_at)}|{model}" + (f"|{part}" if part else "")
+    told = saying if saying is not None else written(outcome.assessed_at)
+    name = f"{outcome.patient_id}|{told}|{model}"
     return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid5(_IDENTIFIERS, name)}"}
 
 

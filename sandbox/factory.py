@@ -73,6 +73,7 @@ def create_sandbox(
     )
     app.extensions["ehr"] = services
     store = PatientStore.load(settings.patients_path or BUNDLED_PATIENTS, clock(), settings.vendor)
+    app.extensions["ehr_store"] = store
     _register(app, services, store)
     login = () if settings.login_url == settings.base_url else (origin_of(settings.login_url),)
     partners = (origin_of(settings.app_url), *login)

@@ -54,7 +54,8 @@ def plan(
         return NoPlan(_nowhere(offered))
     chosen = permitted[0]
     same_as = _sameness(kind, chosen, viewed)
-    return WritePlan(forms[chosen](), _why(chosen), chosen in capabilities.identifiable, same_as)
+    resource = {**forms[chosen](), "identifier": [identifier_of(viewed.outcome, saying=same_as)]}
+    return WritePlan(resource, _why(chosen), chosen in capabilities.identifiable, same_as)
 
 
 def _forms(
@@ -76,6 +77,7 @@ def _order_plan(viewed: ViewedChart, session: LaunchSession, capabilities: Capab
     if ORDER_FORM not in capabilities.creatable or not may_create(session.scopes, ORDER_FORM):
         return NoPlan("The EHR does not take draft orders from this launch. Order it in the EHR itself.")
     outcome = viewed.outcome
+    same_as = _sameness(REPEAT_CREATININE, ORDER_FORM, viewed)
     due_at = repeat_due_at(outcome, viewed.snapshot) or outcome.assessed_at
     resource = service_request_creatinine(
         session.patient_id,
@@ -83,10 +85,9 @@ def _order_plan(viewed: ViewedChart, session: LaunchSession, capabilities: Capab
         due_at=max(due_at, outcome.assessed_at),
         encounter_id=session.encounter_id,
         reason=_order_reason(outcome),
-        identifier=identifier_of(outcome, part=REPEAT_CREATININE),
+        identifier=identifier_of(outcome, saying=same_as),
     )
     why = "A draft: it becomes an order only when somebody signs it in the EHR."
-    same_as = _sameness(REPEAT_CREATININE, ORDER_FORM, viewed)
     return WritePlan(resource, why, ORDER_FORM in capabilities.identifiable, same_as)
 
 
@@ -94,7 +95,7 @@ def _sameness(kind: str, form: str, viewed: ViewedChart) -> str:
     """Same act, same form, same last creatinine, same stage and same whole percent: the same thing to say."""
     outcome = viewed.outcome
     known = known_creatinines(viewed.snapshot, outcome.assessed_at)
-    told = [kind, form, known[-1].source if known else "none"]
+    told = [kind, form, known[-1].source if known else f"none on {outcome.assessed_at:%Y-%m-%d}"]
     if kind == ASSESSMENT and isinstance(outcome, Assessment):
         prediction = shown_prediction(outcome)
         told.append(str(outcome.kdigo.stage if outcome.kdigo else None))

@@ -3,9 +3,10 @@
 `requests` plays the browser; it sends no Secure cookies over http, so it carries them itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +23,7 @@ from sandbox.store import PatientStore
 from tests.builders.fake_ehr import running
 from tests.builders.registrations import local_ehrs, settings_for
 
+Clock = Callable[[], datetime]
 BASIC_SECRET = "a-secret-of-the-tests"
 
 
@@ -75,8 +77,13 @@ class World:
 
 
 @contextmanager
-def running_world(state_dir: Path, entry: dict[str, Any] | None = None, **ehr_settings: Any) -> Iterator[World]:
-    """Both servers. `entry` changes the app's registration of the EHR, the rest the EHR's own settings."""
+def running_world(
+    state_dir: Path, entry: dict[str, Any] | None = None, clock: Clock | None = None, **ehr_settings: Any
+) -> Iterator[World]:
+    """Both servers. `entry` changes the app's registration of the EHR, the rest the EHR's own settings.
+
+    `clock` is the app's; the EHR's always tells the time.
+    """
     late_ehr, late_app = Late(), Late()
     with running(late_ehr) as ehr_url, running(late_app) as app_url:
         usual = {"base_url": ehr_url, "app_url": app_url, "basic_client_secret": SecretStr(BASIC_SECRET)}
@@ -91,7 +98,8 @@ def running_world(state_dir: Path, entry: dict[str, Any] | None = None, **ehr_se
             "allow_http": True,
             **(entry or {}),
         }
-        services = open_services(settings_for(state_dir, public_url=app_url), ehrs=local_ehrs(table))
+        told = {"clock": clock} if clock else {}
+        services = open_services(settings_for(state_dir, public_url=app_url), ehrs=local_ehrs(table), **told)
         late_app.application = create_app(services=services)
         yield World(late_ehr.application, ehr_url, app_url, services)
 

@@ -18,7 +18,7 @@ from model.assessment import (
     Prediction,
     Reason,
 )
-from patient_context.writing import risk_assessment, service_request_creatinine
+from patient_context.writing import identifier_of, risk_assessment, service_request_creatinine
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AIAST = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "AIAST")
@@ -84,6 +84,13 @@ def test_the_same_outcome_has_the_same_identifier_and_another_time_another() -> 
     assert first["identifier"] == again["identifier"]
     later = InsufficientData("p1", NOW.replace(hour=13), Inputs(0), ())
     assert risk_assessment(later)["identifier"] != first["identifier"]
+
+
+def test_what_says_the_same_has_the_same_identifier_at_any_time() -> None:
+    now = InsufficientData("p1", NOW, Inputs(0), ())
+    later = InsufficientData("p1", NOW.replace(hour=13), Inputs(0), ())
+    assert identifier_of(now, saying="repeat") == identifier_of(later, saying="repeat")
+    assert identifier_of(now, saying="repeat") != identifier_of(now, saying="stage 2")
 
 
 def test_the_order_for_a_repeat_creatinine_is_a_draft() -> None:
