@@ -23,6 +23,8 @@ from model.assessment import (
 )
 from model.errors import ModelError
 from model.policy import DEFAULT_POLICY, SitePolicy
+from model.recalibration import RecalibrationRefused
+from model.sentences import Sentence
 from model.snapshot import PatientSnapshot
 from model.staging import Staging, stage
 
@@ -86,6 +88,8 @@ def _predict(
     snapshot: PatientSnapshot, now: datetime, model: RiskPredictor | ModelError, kdigo: KdigoStaging
 ) -> Prediction | Reason:
     """The model's answer, or why it is not asked. Whom it was made for, it knows itself."""
+    if isinstance(model, RecalibrationRefused):
+        return Reason("recalibration_refused", Sentence("No risk is given: {cause}", cause=model.sentence))
     if isinstance(model, ModelError):
         return Reason("model_unavailable", "No risk is given: the model is not available. Staging is unaffected.")
     if any(item.part == Analyte.CREATININE.value for item in snapshot.incomplete):

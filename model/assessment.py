@@ -174,12 +174,24 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class RecalibrationIdentity:
+    """Which recalibration lay over the model: whose, how, the SHA-256 of what was signed, and its days."""
+
+    site: str
+    method: str  # "intercept" | "slope" | "isotonic"
+    sha256: str
+    created_on: str
+    expires_on: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which model spoke: id, version, and the SHA-256 of its artifact."""
+    """Which model spoke: id, version, the SHA-256 of its artifact, and the site's recalibration if any."""
 
     id: str
     version: str
     sha256: str
+    recalibration: RecalibrationIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from model.assessment import Reason
 from model.explanation import Scored, shown
 from model.feature_list import CONCEPTS
 from model.features import Feature
+from model.sentences import Sentence
 
 CLINICAL_UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "a": "years", "mL/min/1.73m2": "mL/min/1.73 m²"}
 _NAMED_CONCEPTS = 5
@@ -46,23 +47,26 @@ class Familiarity:
     def _unlike(self, known: Sequence["_Placed"]) -> Iterator[Reason]:
         unusual = unusual_concepts(known)
         if len(unusual) > self.unusual_concepts:
-            named = ", ".join(_concept_words(concept) for concept in unusual[:_NAMED_CONCEPTS])
-            more = f" and {len(unusual) - _NAMED_CONCEPTS} more" if len(unusual) > _NAMED_CONCEPTS else ""
-            yield Reason(
-                "patient_unlike_training",
-                f"Unusual in {len(unusual)} respects at once ({named}{more}): fewer than 1 in 200 of the patients "
-                "the model learned from were. Its number is less sure than the interval says.",
+            text = Sentence(
+                "Unusual in {count} respects at once ({kinds}): fewer than 1 in 200 of the patients the model "
+                "learned from were. Its number is less sure than the interval says.",
+                count=len(unusual),
+                kinds=_named(unusual),
             )
+            yield Reason("patient_unlike_training", text)
 
     def _sparse(self, known: Sequence["_Placed"]) -> Iterator[Reason]:
         concepts = list(dict.fromkeys(feature.concept for feature, _, _ in known))
         if len(concepts) < self.known_concepts:
-            named = ", ".join(_concept_words(concept) for concept in concepts)
-            yield Reason(
-                "few_inputs",
-                f"The chart holds {len(concepts)} of the {len(CONCEPTS)} kinds of findings the model uses "
-                f"({named}): nearly all patients it learned from had {self.known_concepts} or more.",
+            text = Sentence(
+                "The chart holds {known} of the {all} kinds of findings the model uses ({kinds}): nearly all "
+                "patients it learned from had {usual} or more.",
+                known=len(concepts),
+                all=len(CONCEPTS),
+                usual=self.known_concepts,
+                kinds=_named(concepts),
             )
+            yield Reason("few_inputs", text)
 
 
 _Placed = tuple[Feature, float, Span]
@@ -92,15 +96,29 @@ def _beyond(known: Sequence[_Placed]) -> Iterator[Reason]:
         yield Reason("input_beyond_training", _beyond_words(feature, value, at))
 
 
-def _beyond_words(feature: Feature, value: float, at: Span) -> str:
+def _beyond_words(feature: Feature, value: float, at: Span) -> Sentence:
     unit = "" if feature.unit.startswith("{") else " " + CLINICAL_UNITS.get(feature.unit, feature.unit)
-    side = "above" if value > at.high else "below"
-    return (
-        f"{feature.label}, {shown(feature, value)}{unit}, is {side} what the model learned from: 99.9 % of its "
-        f"training values lay between {shown(feature, at.low)} and {shown(feature, at.high)}{unit}."
+    facts = {
+        "label": feature.label,
+        "value": f"{shown(feature, value)}{unit}",
+        "low": shown(feature, at.low),
+        "high": f"{shown(feature, at.high)}{unit}",
+    }
+    if value > at.high:
+        return Sentence(
+            "{label}, {value}, is above what the model learned from: 99.9 % of its training values lay between "
+            "{low} and {high}.",
+            **facts,
+        )
+    return Sentence(
+        "{label}, {value}, is below what the model learned from: 99.9 % of its training values lay between "
+        "{low} and {high}.",
+        **facts,
     )
 
 
-def _concept_words(concept: str) -> str:
-    name = CONCEPTS[concept]
-    return name[:1].lower() + name[1:]
+def _named(concepts: Sequence[str]) -> str:
+    """The first few kinds of findings by name, then how many more."""
+    names = [CONCEPTS[concept][:1].lower() + CONCEPTS[concept][1:] for concept in concepts]
+    rest = len(names) - _NAMED_CONCEPTS
+    return ", ".join(names[:_NAMED_CONCEPTS]) + (f" and {rest} more" if rest > 0 else "")

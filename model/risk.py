@@ -9,18 +9,21 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from model.age import ADULT_AGE_YEARS
 from model.analytes import Analyte
-from model.assessment import Interval, ModelIdentity, Prediction, Reason
+from model.assessment import Contribution, Interval, ModelIdentity, Prediction, Reason
 from model.explanation import Scored, contributions
 from model.familiarity import Familiarity
 from model.feature_list import USED_ANALYTES
 from model.features import WEEK_HOURS, Chart, Feature, Timeline, View, chart_from_snapshot, feature_values, low
+from model.log_odds_curve import LogOddsCurve
 from model.sentences import Sentence
 from model.snapshot import PatientSnapshot
 from model.spread import Spread
+
+RECALIBRATION = "recalibration"  # the feature id of a site's recalibration among the contributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Categories:
 class Head:
     """One question the model answers, with everything needed to answer it.
 
-    Without `spread` there is no interval; without `familiarity` nothing is said of unfamiliar patients.
+    Without `spread` there is no interval; without `familiarity` nothing is said of unfamiliar patients. A site's
+    `recalibration` bends the probability, its interval and its contributions, never `log_odds` itself.
     """
 
     id: str
@@ -92,6 +96,7 @@ class Head:
     categories: Categories
     spread: Spread | None = None
     familiarity: Familiarity | None = None
+    recalibration: LogOddsCurve | None = None
 
     def scored(self, timeline: Timeline, now: float) -> list[Scored]:
         """Every feature with its value and log-odds at hour `now`; a pair's share is halved between its two."""
@@ -104,11 +109,16 @@ class Head:
         return [(shape.feature, v, h) for shape, v, h in zip(self.shapes, values, heights, strict=True)]
 
     def log_odds(self, scored: Sequence[Scored]) -> float:
+        """As trained, without a site's recalibration."""
         return self.base_log_odds + math.fsum(item[2] for item in scored)
+
+    def at_site(self, log_odds: float) -> float:
+        """Log-odds after the site's recalibration, if there is one."""
+        return log_odds if self.recalibration is None else self.recalibration.at(log_odds)
 
     def probability(self, timeline: Timeline, now: float) -> float:
         """The probability alone, for batches and for replaying golden predictions."""
-        return logistic(self.log_odds(self.scored(timeline, now)))
+        return logistic(self.at_site(self.log_odds(self.scored(timeline, now))))
 
     def standard_error(self, scored: Sequence[Scored]) -> float | None:
         """Of the log-odds, by the replicas; None when the artifact has none."""
@@ -125,12 +135,24 @@ class Head:
         if self.spread is None or error is None:
             return None
         middle, reach = self.log_odds(scored), self.spread.multiplier * error
-        return Interval(logistic(middle - reach), logistic(middle + reach), self.spread.level, self.spread.method)
+        low, high = (logistic(self.at_site(end)) for end in (middle - reach, middle + reach))
+        return Interval(low, high, self.spread.level, self.spread.method)
+
+    def _contributions(self, scored: Sequence[Scored], chart: Chart) -> tuple[Contribution, ...]:
+        """The findings' shares, then what the recalibration adds to or takes from their sum."""
+        found = contributions(scored, chart)
+        if self.recalibration is None:
+            return found
+        log_odds = self.log_odds(scored)
+        return (
+            *found,
+            Contribution(RECALIBRATION, "Recalibration to this site", self.at_site(log_odds) - log_odds),
+        )
 
     def predict(self, chart: Chart) -> Prediction:
         """The probability with its category, its exact contributions, its interval and what to be careful of."""
         scored = self.scored(chart.timeline, 0.0)
-        probability = logistic(self.log_odds(scored))
+        probability = logistic(self.at_site(self.log_odds(scored)))
         return Prediction(
             probability=probability,
             horizon_hours=self.horizon_hours,
@@ -138,7 +160,7 @@ class Head:
             category=self.categories.of(probability),
             threshold=self.categories.high,
             base_log_odds=self.base_log_odds,
-            contributions=contributions(scored, chart),
+            contributions=self._contributions(scored, chart),
             interval=self.interval(scored),
             cautions=() if self.familiarity is None else self.familiarity.cautions(scored),
         )
@@ -155,17 +177,18 @@ class Applicability:
 
 @dataclass(frozen=True, slots=True)
 class RiskModel:
-    """The bundled model: who it is and the questions it answers."""
+    """The bundled model: who it is and the questions it answers. Recalibrated, it speaks up to `expires_on`."""
 
     identity: ModelIdentity
     applicability: Applicability
     onset_head: Head
     progression_head: Head | None = None
+    expires_on: date | None = None
 
     def onset(self, snapshot: PatientSnapshot, *, now: datetime) -> Prediction | Reason:
         """The probability of a first creatinine AKI within the horizon, for a patient not in AKI."""
         chart = chart_from_snapshot(snapshot, USED_ANALYTES, now=now)
-        return self._refusal(chart) or self.onset_head.predict(chart)
+        return self._refusal(chart, now) or self.onset_head.predict(chart)
 
     def progression(self, snapshot: PatientSnapshot, *, now: datetime, current_stage: int) -> Prediction | Reason:
         """The probability of a higher creatinine stage within the horizon, for a patient in stage 1 or 2."""
@@ -180,10 +203,16 @@ class RiskModel:
                 "no_progression_model", "This model does not predict the course of an AKI that has begun."
             )
         chart = chart_from_snapshot(snapshot, USED_ANALYTES, now=now)
-        return self._refusal(chart) or self.progression_head.predict(chart)
+        return self._refusal(chart, now) or self.progression_head.predict(chart)
 
-    def _refusal(self, chart: Chart) -> Reason | None:
+    def _refusal(self, chart: Chart, now: datetime) -> Reason | None:
         """Why the model must not speak about this patient, if so."""
+        if self.expires_on is not None and now.date() > self.expires_on:
+            ended = Sentence("This site's recalibration of the model ended on {day}.", day=self.expires_on)
+            return Reason("recalibration_expired", ended)
+        return self._patient_refusal(chart)
+
+    def _patient_refusal(self, chart: Chart) -> Reason | None:
         limits, timeline = self.applicability, chart.timeline
         if timeline.age_years is None:
             return Reason("age_unknown", "The birth date is unknown; the risk model needs the age.")

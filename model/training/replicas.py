@@ -17,6 +17,7 @@ from model.training.recipe import FittedHead, Recipe, fit_head, linear_calibrati
 
 REPLICAS = 40
 LEVEL = 0.8
+WIDENING = 1.1  # for bins and pairs, which the replicas hold fixed; `model.validation.intervals` checks the whole
 SEED = 4840
 METHOD = "{count} refits on patients drawn with replacement"
 
@@ -58,7 +59,7 @@ def spread_of(
     varying = [j for j, edges in enumerate(fitted.edges) if len(edges)]
     return Spread(
         level=LEVEL,
-        multiplier=round(NormalDist().inv_cdf(0.5 + LEVEL / 2.0), 4),
+        multiplier=round(WIDENING * NormalDist().inv_cdf(0.5 + LEVEL / 2.0), 4),
         method=METHOD.format(count=replicas),
         base=_deviations(np.array([fit.intercept for fit in fits])),
         shapes=tuple(_steps(np.stack([fit.shapes[j] for fit in fits], axis=-1)) for j in varying),
