@@ -15,7 +15,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-demo demo test check format bench chaos sbom coverage screenshots clean
+.PHONY: help install install-demo demo test check format bench bench-load chaos sbom coverage screenshots clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ format: $(VENV)/.all  ## Format the code and mend what ruff can mend
 
 bench: $(VENV)/.all  ## Measure speed
 	$(BIN)/python -m pytest tests/bench -m bench -o addopts="" $(PYTEST_ARGS)
+
+bench-load: $(VENV)/.all  ## Ten minutes of load, ten with workers killed, then ten times the users; LOAD_ARGS=--help
+	$(BIN)/python -m tests.load.run --seconds 600 --kill-every 20 --overload-seconds 60 $(LOAD_ARGS)
 
 chaos: $(VENV)/.all  ## Kill workers, lock the database, make the EHR lie; CHAOS_SECONDS=600 for longer
 	CHAOS=1 $(BIN)/python -m pytest tests/chaos -v $(PYTEST_ARGS)

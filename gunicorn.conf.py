@@ -22,7 +22,7 @@ metrics_dir.mkdir(parents=True, mode=0o700)
 
 wsgi_app = "app.factory:create_app()"
 bind = settings.bind
-worker_class = "gthread"
+worker_class = "app.web.overload.Worker"  # gthread, with a line whose waiting is measured
 workers = int(os.environ.get("WEB_CONCURRENCY", settings.workers))  # noqa: TID251
 threads = settings.threads
 preload_app = True

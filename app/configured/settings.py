@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     cds_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 30_000
     """Per address of a caller and process; beyond it 429."""
 
+    longest_wait_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """How long a request may stand in line for a worker's thread; beyond it 503."""
     otlp_endpoint: str | None = None
     """An OpenTelemetry collector (OTLP over HTTP); needs the extra `otel`. Spans name no patient and no launch."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -260,6 +260,7 @@ _HTTP: Final = MappingProxyType(
         405: ("Not possible here", "This address does not accept this kind of request.", "not-supported"),
         413: ("Too large", "The request is larger than this service reads.", "too-long"),
         429: ("Too many requests", "Requests come faster than this service answers them.", "throttled"),
+        503: ("Too busy just now", "More is asked of this service than it can answer in time.", "throttled"),
     }
 )
 _OURS: Final = PublicError(
@@ -287,9 +288,9 @@ def public_error(error: Exception) -> PublicError:
 
 
 def _http_error(status: int) -> PublicError:
-    if status >= 500:
+    if status >= 500 and status not in _HTTP:
         return replace(_OURS, status=status)
     title, cause, issue = _HTTP.get(
         status, ("Request not understood", "The request is not one this app knows.", "invalid")
     )
-    return PublicError(status, f"http-{status}", title, cause, REOPEN, issue)
+    return PublicError(status, f"http-{status}", title, cause, TRY_AGAIN if status == 503 else REOPEN, issue)

@@ -59,10 +59,10 @@ def fresh_token(**changes: Any) -> str:
     return token(**{"iat": issued, "exp": issued + 300, **changes})
 
 
-def installation(state: Path, **settings: str) -> dict[str, str]:
+def installation(state: Path, *, more_ehrs: str = "", **settings: str) -> dict[str, str]:
     """The environment of an installation with one EHR whose keys are static; the registry is put into `state`."""
     state.mkdir(parents=True, exist_ok=True)
-    (state / "ehrs.toml").write_text(_registry(), encoding="utf-8")
+    (state / "ehrs.toml").write_text(_registry() + more_ehrs, encoding="utf-8")
     usual = {
         "PATH": os.environ["PATH"],  # noqa: TID251
         "AKI_PUBLIC_URL": PUBLIC_URL,
@@ -76,9 +76,11 @@ def installation(state: Path, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def hosted(state: Path, *, python: str = sys.executable, cwd: Path = ROOT, **settings: str) -> Iterator[Hosted]:
-    """Start it, wait until it answers, stop it."""
-    environment = installation(state, **settings)
+def hosted(
+    state: Path, *, python: str = sys.executable, cwd: Path = ROOT, more_ehrs: str = "", **settings: str
+) -> Iterator[Hosted]:
+    """Start it, wait until it answers, stop it. `more_ehrs` is added to its registry."""
+    environment = installation(state, more_ehrs=more_ehrs, **settings)
     command = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
     with (state / "log").open("wb") as output:
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=output)

@@ -1,0 +1,67 @@
+"""More than the workers can do: told quickly and in the caller's own form, and over as soon as the line is."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.factory import create_app
+from app.services import open_services
+from app.web import overload
+from app.web.overload import WaitingLine, waited_seconds
+from tests.builders.registrations import ehr_table, local_ehrs, settings_for
+
+
+@pytest.fixture
+def client(tmp_path: Path, clock) -> FlaskClient:
+    settings = settings_for(tmp_path, longest_wait_seconds=2)
+    ehrs = local_ehrs(ehr_table("http://127.0.0.1:9"))
+    return create_app(services=open_services(settings, ehrs=ehrs, clock=clock)).test_client()
+
+
+@pytest.fixture
+def long_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overload, "waited_seconds", lambda: 2.1)
+
+
+def test_who_waited_too_long_gets_a_page_that_says_so(client: FlaskClient, long_line: None) -> None:
+    answer = client.get("/launch?iss=x&launch=y")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert "Too busy just now" in answer.text
+
+
+def test_a_hook_that_waited_too_long_gets_an_operation_outcome_and_never_empty_cards(
+    client: FlaskClient, long_line: None
+) -> None:
+    answer = client.post("/cds-services/aki-patient-view", json={})
+    assert answer.status_code == 503
+    assert answer.json["issue"][0]["code"] == "throttled"
+    assert "cards" not in answer.json
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_those_who_watch_are_answered_however_long_the_line(
+    client: FlaskClient, long_line: None, path: str
+) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_a_short_wait_changes_nothing(client: FlaskClient) -> None:
+    assert waited_seconds() == 0
+    assert client.get("/").status_code == 200
+
+
+def test_work_behind_other_work_knows_how_long_it_stood_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    go_on = threading.Event()
+    with WaitingLine(max_workers=1) as line:
+        first = line.submit(lambda: go_on.wait(5) and waited_seconds())
+        second = line.submit(waited_seconds)
+        now[0] = 103.0
+        go_on.set()
+        assert second.result(5) == 3.0
+        assert first.result(5) in (0.0, 3.0)  # it may be begun before or after the clock was moved
