@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import requests
 import yaml
@@ -178,6 +179,22 @@ def test_the_kustomizations_name_files_that_exist_and_every_container_is_confine
             "capabilities": {"drop": ["ALL"]},
         }
         assert container["resources"]["limits"]["memory"]
+
+
+MANIFESTS = [p for p in DEPLOY if "kubernetes" in p.parts and p.suffix == ".yaml" and p.stem != "kustomization"]
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
+def test_every_manifest_is_valid_to_the_last_field_in_old_and_new_clusters(path: Path, version: str) -> None:
+    for document in _documents(path):
+        assert kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_a_misspelt_field_of_a_manifest_would_be_found() -> None:
+    (service,) = _documents(ROOT / "deploy/kubernetes/base/service.yaml")
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**service, "spec": {**service["spec"], "port": []}}, "1.29", strict=True)
 
 
 def test_every_command_the_deployment_runs_exists() -> None:
