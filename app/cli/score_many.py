@@ -14,6 +14,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from app.cli.problems import Problem
 from app.cli.scoring_pool import Line, Result, score_lines
+from patient_context.strict_json import MAX_BYTES
+
+_SKIPPED_AT_ONCE_BYTES = 1_000_000
 
 
 @click.command("score-many")
@@ -47,7 +50,12 @@ def score_many(bundles: IO[bytes], out: Path, workers: int | None) -> None:
 
 
 def _numbered(source: IO[bytes]) -> Iterator[Line]:
-    for number, text in enumerate(source, start=1):
+    """Each line, cut off just beyond what a Bundle may hold: it is then refused as too large, unread."""
+    number = 0
+    while piece := source.readline(MAX_BYTES + 1):
+        number, text = number + 1, piece
+        while piece and not piece.endswith(b"\n"):
+            piece = source.readline(_SKIPPED_AT_ONCE_BYTES)
         yield Line(number, text.rstrip(b"\r\n"))
 
 

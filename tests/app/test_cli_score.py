@@ -205,6 +205,21 @@ def test_score_many_gives_the_same_lines_with_one_worker_and_with_two(tmp_path: 
     assert outputs[0] == outputs[1]
 
 
+def test_a_line_longer_than_any_bundle_is_an_error_line_and_the_next_one_is_assessed(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.ndjson", tmp_path / "out.ndjson"
+    good = json.dumps(RISING).encode()
+    with source.open("wb") as lines:
+        lines.write(good + b"\n[")
+        for _ in range(60):
+            lines.write(b"0," * 500_000)
+        lines.write(b"0]\n" + good)
+    assert run("score-many", str(source), "--out", str(out), "--workers", "1").exit_code == 1
+    first, second, third = (json.loads(line) for line in out.read_bytes().splitlines())
+    assert second["error"]["code"] == "too-large"
+    assert second["line"] == 2
+    assert first == third
+
+
 def test_score_many_into_a_missing_folder_says_so_before_reading(tmp_path: Path) -> None:
     result = run("score-many", "-", "--out", str(tmp_path / "no" / "out"), given="{}\n")
     assert result.exit_code == 1
