@@ -22,6 +22,7 @@ from app.storage.database import is_current, open_engine, upgrade
 from app.storage.encryption import SealedBox, Undecipherable, sealed_box
 from app.storage.signing_keys import StoredKeys
 from app.telemetry.counters import ASSESSMENTS, AUDIT_FAILURES
+from app.watching.predictions import Channel, Look, Predictions, WriteBeside
 from app.watching.showing import assess_under, withheld_because
 from app.watching.switches import Switches
 from launch.client import ClientSettings, LaunchClient
@@ -101,6 +102,7 @@ class AppServices:
     token_life: TokenLife
     model: RiskPredictor | ModelError
     switches: Switches
+    predictions: Predictions
     clock: Clock
 
     @property
@@ -112,13 +114,20 @@ class AppServices:
         """The only HTTP session for reading this EHR's charts."""
         return self.outbound.for_fhir(ehr_id)
 
-    def assess(self, snapshot: PatientSnapshot, now: datetime, ehr_id: str) -> Outcome:
-        """The one assessment, with the site's policy and switch: page and card both come through here."""
+    def assess(
+        self, snapshot: PatientSnapshot, now: datetime, ehr_id: str, channel: Channel
+    ) -> tuple[Outcome, WriteBeside]:
+        """What may be said, with the site's policy and switch, and what is kept of it beside the audit line.
+
+        Page and hooks both come through here, so they cannot disagree.
+        """
         switch, ehr = self.switches.switch(ehr_id), self.ehrs.by_id(ehr_id)
         zone = ehr.reading.time_zone
-        outcome = assess_under(switch, snapshot, now=now, model=self.model, policy=ehr.policy, zone=zone)
-        ASSESSMENTS.labels(ehr_id, type(outcome).__name__).inc()
-        return outcome if switch.mode == "live" else withhold(outcome, withheld_because(switch, zone))
+        made = assess_under(switch, snapshot, now=now, model=self.model, policy=ehr.policy, zone=zone)
+        ASSESSMENTS.labels(ehr_id, type(made).__name__).inc()
+        kept = self.predictions.prepare(Look(ehr_id, snapshot, made, switch.mode, channel))
+        shown = made if switch.mode == "live" else withhold(made, withheld_because(switch, zone))
+        return shown, kept
 
 
 def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock | None = None) -> AppServices:
@@ -152,6 +161,7 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         token_life=TokenLife(sessions, Renewals(engine, box, clock), launch_client, clock, lease=lease),
         model=_model(),
         switches=Switches(engine),
+        predictions=Predictions(engine, box),
         clock=clock,
     )
 

@@ -1,17 +1,21 @@
 """Hands the CDS services what they need of this application, and writes every call into the audit trail."""
 
+from datetime import datetime
+
 from flask import g
 
 from app.auditing.trail import Action, AuditEvent
 from app.services import AppServices
 from cds_hooks.services import CdsDependencies, CdsEvent
+from model.assessment import Outcome
+from model.snapshot import PatientSnapshot
 
 
 def cds_dependencies(services: AppServices) -> CdsDependencies:
     """The CDS room's collaborators: same assessment, sessions, clock and registry as the pages."""
     return CdsDependencies(
         clients=services.ehrs.cds_clients,
-        assess=services.assess,
+        assess=lambda snapshot, now, ehr_id: _assess(services, snapshot, now, ehr_id),
         session_for=services.http_session_for,
         jti_store=services.used_jwt_ids,
         public_url=services.settings.public_url,
@@ -23,9 +27,15 @@ def cds_dependencies(services: AppServices) -> CdsDependencies:
     )
 
 
+def _assess(services: AppServices, snapshot: PatientSnapshot, now: datetime, ehr_id: str) -> Outcome:
+    """The assessment; what is kept of it waits for the call's audit line."""
+    outcome, g.kept_prediction = services.assess(snapshot, now, ehr_id, "hook")
+    return outcome
+
+
 def _record(services: AppServices, event: CdsEvent) -> None:
     """Into the trail first; then what the metrics say of this call, if it is answered with 200."""
-    services.audit.record(_audit_event(services, event))
+    services.audit.record(_audit_event(services, event), beside=g.pop("kept_prediction", None))
     g.hook_outcome = {"card-returned": "card", "card-suppressed": "silent"}.get(_action(event), "empty-for-412")
 
 

@@ -11,6 +11,7 @@ from app.launched.sessions import LaunchSession
 from app.patient_page.drug_notes import drug_findings
 from app.presentation import PageSetting, PatientPage, patient_page
 from app.services import AppServices
+from app.watching.predictions import WriteBeside
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
 from patient_context.reader import FhirAccess
@@ -48,8 +49,8 @@ def view_chart(
         )
 
     snapshot = services.token_life.use(session, read)
-    outcome = services.assess(snapshot, now, ehr.id)
-    record_act(services, session, "chart-viewed", type(outcome).__name__, outcome)
+    outcome, kept = services.assess(snapshot, now, ehr.id, "page")
+    record_act(services, session, "chart-viewed", type(outcome).__name__, outcome, beside=kept)
     return ViewedChart(snapshot, outcome)
 
 
@@ -70,9 +71,15 @@ def page_of(
 
 
 def record_act(
-    services: AppServices, session: LaunchSession, action: Action, result: str, outcome: Outcome | None = None
+    services: AppServices,
+    session: LaunchSession,
+    action: Action,
+    result: str,
+    outcome: Outcome | None = None,
+    *,
+    beside: WriteBeside | None = None,
 ) -> None:
-    """One line of the audit trail. Raises AuditFailed: what cannot be recorded is not done."""
+    """One line of the audit trail, and what is written beside it. Raises AuditFailed: then it is not done."""
     services.audit.record(
         AuditEvent(
             action=action,
@@ -82,5 +89,6 @@ def record_act(
             patient_id=session.patient_id,
             model_sha256=outcome.model.sha256 if outcome and outcome.model else None,
             request_id=g.get("request_id"),
-        )
+        ),
+        beside=beside,
     )

@@ -8,7 +8,14 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.storage.encryption import SealedBox, Undecipherable
-from app.storage.tables import CdsFeedbackRow, LaunchSessionRow, PendingLaunchRow, SigningKeyRow, WriteDraftRow
+from app.storage.tables import (
+    CdsFeedbackRow,
+    LaunchSessionRow,
+    PendingLaunchRow,
+    PredictionRow,
+    SigningKeyRow,
+    WriteDraftRow,
+)
 
 # table, its key, and how its rows are bound (the context they are sealed with)
 SEALED: Final[tuple[tuple[Any, InstrumentedAttribute[str], str], ...]] = (
@@ -17,6 +24,7 @@ SEALED: Final[tuple[tuple[Any, InstrumentedAttribute[str], str], ...]] = (
     (PendingLaunchRow, PendingLaunchRow.state_hash, "pending_launch"),
     (WriteDraftRow, WriteDraftRow.id, "write_draft"),
     (CdsFeedbackRow, CdsFeedbackRow.id, "cds_feedback"),
+    (PredictionRow, PredictionRow.id, "prediction"),
 )
 
 

@@ -219,3 +219,41 @@ class CdsFeedbackRow(Base):
     suggestions: Mapped[str] = mapped_column(Text)
     """The accepted suggestions' uuids, separated by spaces."""
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class PredictionRow(Base):
+    """One prediction: the first look at a patient after a creatinine became known, and what came of it.
+
+    `id` is a digest of patient, head, landmark and model, so a second look stores nothing. `landmark_at` is when
+    the newest creatinine was taken. `sealed` says in which tenth of the training patients each input lay, and
+    nothing more exact; it is empty where the model came without tenths.
+    """
+
+    __tablename__ = "prediction"
+    __table_args__ = (
+        Index("ix_prediction_patient_ref_outcome", "patient_ref", "outcome"),
+        Index("ix_prediction_ehr_id_predicted_at", "ehr_id", "predicted_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ehr_id: Mapped[str] = mapped_column(String(40))
+    patient_ref: Mapped[str] = mapped_column(String(32))
+    predicted_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    landmark_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    head: Mapped[str] = mapped_column(String(12))
+    probability: Mapped[float] = mapped_column(Float)
+    low: Mapped[float | None] = mapped_column(Float)
+    high: Mapped[float | None] = mapped_column(Float)
+    category: Mapped[str] = mapped_column(String(16))
+    model_sha256: Mapped[str] = mapped_column(String(64))
+    recalibration: Mapped[str | None] = mapped_column(String(64))
+    mode: Mapped[str] = mapped_column(String(8))
+    channel: Mapped[str] = mapped_column(String(8))
+    refused_units: Mapped[int] = mapped_column(Integer)
+    """Results of this chart whose unit was not understood or contradicted the code."""
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    outcome: Mapped[str] = mapped_column(String(16))
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dialysis_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -4,20 +4,27 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.presentation.wording import moment
-from app.watching.switches import Switch
+from app.watching.switches import Mode, Switch
 from model.assess import RiskPredictor, assess
 from model.assessment import Outcome, Reason
 from model.errors import ModelError
 from model.policy import SitePolicy
+from model.sentences import Sentence
 from model.snapshot import PatientSnapshot
 from model.withholding import WITHHELD_BY_SITE, SilencedModel
 
-_SAYS: Final = {
-    "off": "The prediction was switched off by the site{since}{because}. Staging is not affected.",
-    "shadow": "The prediction is being tried out by the site and not shown{since}{because}. "
-    "Staging is not affected.",
+_SINCE: Final[dict[Mode, str]] = {
+    "off": Sentence(
+        "The prediction was switched off by the site since {day}, {clock}: {reason}. Staging is not affected."
+    ),
+    "shadow": Sentence(
+        "The prediction is on trial at this site and not shown since {day}, {clock}: {reason}. "
+        "Staging is not affected."
+    ),
 }
+_NOT_READ: Final = Sentence(
+    "The prediction is withheld: whether the site has switched it off could not be read. Staging is not affected."
+)
 
 
 def assess_under(
@@ -37,6 +44,8 @@ def assess_under(
 
 def withheld_because(switch: Switch, zone: ZoneInfo) -> Reason:
     """Why no number is shown, for a clinician: who decided, since when, and the reason given."""
-    since = f" since {moment(switch.since, zone)}" if switch.since else ""
-    because = f": {switch.reason}" if switch.reason else ""
-    return Reason(WITHHELD_BY_SITE, _SAYS[switch.mode].format(since=since, because=because))
+    if switch.since is None:
+        return Reason(WITHHELD_BY_SITE, _NOT_READ)
+    since = switch.since.astimezone(zone)
+    sentence = Sentence(_SINCE[switch.mode], day=since.date(), clock=f"{since:%H:%M}", reason=switch.reason)
+    return Reason(WITHHELD_BY_SITE, sentence)

@@ -37,7 +37,7 @@ class Switch:
 
 
 LIVE: Final = Switch("live")
-UNKNOWN: Final = Switch("off", reason="what the site has switched could not be read")
+UNKNOWN: Final = Switch("off")
 _Known = dict[tuple[str, str], Switch]
 
 

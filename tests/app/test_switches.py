@@ -127,7 +127,7 @@ def test_a_mode_of_a_later_release_is_not_shown(database: Engine) -> None:
 
 
 def test_live_shows_the_prediction(services: AppServices) -> None:
-    outcome = services.assess(STEADY, NOW, "local")
+    outcome, _ = services.assess(STEADY, NOW, "local", "page")
     assert isinstance(outcome, Assessment)
     assert outcome.risk is not None
 
@@ -137,20 +137,29 @@ def test_off_and_shadow_keep_the_stage_and_say_why_there_is_no_number(
     services: AppServices, mode: Any, asked: int, word: str
 ) -> None:
     found = _switched(services, replace(OFF, mode=mode))
-    outcome = found.assess(STEADY, NOW, "local")
+    outcome, _ = found.assess(STEADY, NOW, "local", "page")
     assert isinstance(outcome, Assessment)
     assert (outcome.risk, outcome.progression) == (None, None)
     assert outcome.kdigo is not None
     assert outcome.kdigo.stage == 0
     (reason,) = [one for one in outcome.reasons if one.code == WITHHELD_BY_SITE]
     assert word in reason.text
-    assert "since 21 Nov 2026, 14:05: assay changed" in reason.text
+    assert "since 2026-11-21, 14:05: assay changed. Staging is not affected" in reason.text
     assert found.model.asked == asked  # type: ignore[union-attr]
+
+
+def test_a_switch_that_could_not_be_read_withholds_the_prediction_and_says_so(services: AppServices) -> None:
+    with services.engine.begin() as connection:
+        connection.execute(text("DROP TABLE site_switch"))
+    outcome, _ = services.assess(STEADY, NOW, "local", "page")
+    assert isinstance(outcome, Assessment)
+    assert outcome.risk is None
+    assert "could not be read" in outcome.reasons[-1].text
 
 
 def test_a_patient_whom_the_question_does_not_fit_is_told_of_the_switch_too(services: AppServices) -> None:
     newborn = replace(STEADY, birth_date=NOW.date())
-    outcome = _switched(services, OFF).assess(newborn, NOW, "local")
+    outcome, _ = _switched(services, OFF).assess(newborn, NOW, "local", "page")
     assert isinstance(outcome, NotApplicable)
     assert outcome.reasons[-1].code == WITHHELD_BY_SITE
 
