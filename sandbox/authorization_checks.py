@@ -31,7 +31,7 @@ class SmartChecks:
                 raise InvalidRequestError(f"Multiple '{name}' in request.")
         if not data.get("state"):
             raise InvalidRequestError("Missing 'state' in request.")
-        if data.get("aud") != self._services.settings.fhir_base:
+        if data.get("aud") != self._services.settings.iss:
             raise InvalidRequestError("'aud' must be exactly the FHIR base of this server.")
         if data.get("code_challenge_method") != "S256" or not data.get("code_challenge"):
             raise InvalidRequestError("PKCE with 'code_challenge_method=S256' is required.")

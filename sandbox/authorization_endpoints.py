@@ -49,7 +49,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         }
         context = token.grant.context
         if context:
-            answer |= {"iss": settings.fhir_base, "sub": context.practitioner_id}
+            answer |= {"iss": settings.iss, "sub": context.practitioner_id}
             answer["fhirUser"] = f"{settings.fhir_base}/{token.grant.fhir_user}"
             answer |= patient_and_encounter(context)
         return answer

@@ -22,6 +22,7 @@ class PageStyle:
     link: NextLink = field(default_factory=NextLink)
     overlap: int = 0
     sends_total: bool = True
+    total_is_estimate: bool = False
 
 
 USUAL_PAGES = PageStyle()
@@ -49,6 +50,8 @@ def searchset(
         "total": len(found),
         "link": links,
     }
+    if style.total_is_estimate and len(links) > 1 and links[1]["relation"] == "next":
+        bundle["total"] = page.offset + count + 1
     if not (style.sends_total or search.only_total):
         del bundle["total"]
     if shown:

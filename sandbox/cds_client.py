@@ -182,7 +182,7 @@ class CdsClient:
         body: dict[str, Any] = {
             "hook": wishes.dialect.fires(service.hook),
             "hookInstance": str(uuid.uuid4()),
-            "fhirServer": self._services.settings.fhir_base,
+            "fhirServer": self._services.settings.iss,
             "fhirAuthorization": authorization,
             "context": dict(context),
             **extras(wishes.dialect, service.hook),

@@ -66,7 +66,7 @@ class EhrPages:
         if target.partition("?")[0] not in self.services.clients.launch_urls():
             abort(400, "This launch URL belongs to no registered app.")
         launch = self.services.launches.put(self.launch_context(patient_id, app_context, framed=framed))
-        query = urlencode({"iss": self.services.settings.fhir_base, "launch": launch})
+        query = urlencode({"iss": self.services.settings.iss, "launch": launch})
         return f"{target}{'&' if '?' in target else '?'}{query}"
 
     def everywhere(self) -> dict[str, Any]:

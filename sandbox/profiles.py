@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sandbox.profiles_of_platforms import AZURE, GOOGLE, HEALTHLAKE, MEDPLUM, REDOX
 from sandbox.vendor import Fact, NextLink, VendorProfile
 
 STANDARD = VendorProfile("standard", "Standard", "SMART App Launch 2.2 and FHIR R4 as specified.")
@@ -289,6 +290,11 @@ PROFILES: tuple[VendorProfile, ...] = (
     VERADIGM,
     INTERSYSTEMS,
     HAPI,
+    MEDPLUM,
+    HEALTHLAKE,
+    GOOGLE,
+    AZURE,
+    REDOX,
     SMART_LAUNCHER,
     SMART_1,
 )

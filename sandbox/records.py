@@ -86,7 +86,8 @@ class Records:
             found = manners.in_usual_order(vendor, found)
         if page.offset and page.offset >= len(found):
             raise RequestRefused(410, "not-found", "This page link is not valid any more: search again.")
-        style = PageStyle(vendor.next_link, max(overlap, vendor.repeats_across_pages), vendor.sends_total)
+        repeated = max(overlap, vendor.repeats_across_pages)
+        style = PageStyle(vendor.next_link, repeated, vendor.sends_total, vendor.total_is_estimate)
         bundle = searchset(self.base_url, search, found, page, style)
         said = manners.outcomes(
             vendor, found=len(found), ignored=[n for n, _ in pairs if n in vendor.ignored_parameters]

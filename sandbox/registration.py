@@ -24,7 +24,7 @@ def registration_table(settings: SandboxSettings) -> dict[str, Any]:
     table: dict[str, Any] = {
         "id": "sandbox",
         "name": "Embedded EHR" if vendor.id == "standard" else f"Embedded EHR as {vendor.name}",
-        "iss": settings.fhir_base,
+        "iss": settings.iss,
         "client_id": "aki-sentinel",
         "auth_method": "private_key_jwt",
         "signing_alg": "RS384" if vendor.dialect.algorithm == "RS384" else "ES384",
@@ -59,7 +59,7 @@ def _cds(settings: SandboxSettings) -> dict[str, Any]:
         "algorithms": sorted({dialect.algorithm for dialect in DIALECTS}),
         "max_token_life_seconds": max(dialect.token_life_seconds for dialect in DIALECTS),
     }
-    if settings.cds_issuer != settings.fhir_base:
+    if settings.cds_issuer != settings.iss:
         table["iss"] = settings.cds_issuer
     return table
 

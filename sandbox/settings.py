@@ -91,8 +91,13 @@ class SandboxSettings(BaseSettings):
 
     @property
     def fhir_base(self) -> str:
-        """The FHIR base: `iss` of launches, and the only `aud` accepted."""
+        """The FHIR base, without a slash at its end."""
         return f"{self.base_url}{self.vendor.fhir_path}"
+
+    @property
+    def iss(self) -> str:
+        """The FHIR base as launches name it, and the only `aud` accepted: character by character."""
+        return f"{self.fhir_base}/" if self.vendor.slash_after_base else self.fhir_base
 
     @property
     def login_url(self) -> str:
@@ -106,7 +111,7 @@ class SandboxSettings(BaseSettings):
     def issuer(self) -> str:
         """The `iss` of id_tokens."""
         path = self.vendor.issuer_path
-        return self.fhir_base if path is None else f"{self.login_url}{path}"
+        return self.iss if path is None else f"{self.login_url}{path}"
 
     @property
     def cds_issuer(self) -> str:

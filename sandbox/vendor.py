@@ -48,6 +48,8 @@ class VendorProfile:
     name: str
     summary: str
     fhir_path: str = "/fhir"
+    slash_after_base: bool = False
+    """The FHIR base that launches name, and `aud` must repeat, ends with a slash."""
 
     # Discovery
     publishes_smart_configuration: bool = True
@@ -87,6 +89,8 @@ class VendorProfile:
     observation_needs_what: bool = False
     """400 for an Observation search with neither category nor code."""
     sends_total: bool = True
+    total_is_estimate: bool = False
+    """Bundle.total is only a lower bound until the last page."""
     outcome_entries: bool = False
     """Searchsets carry OperationOutcome entries: for what was ignored, and in place of an empty result."""
     absent_types: tuple[str, ...] = ()

@@ -66,7 +66,7 @@ def site(profile_id: str, scopes: str = NARROW) -> Site:
     profile = find_profile(profile_id)
     app = new_smart_app(profile=profile_id)
     launch = app.new_launch(patient_id=id_shape(profile.ids).outward(RECORD))
-    launched = app.authorize(launch=launch, scope=scopes, aud=app.services.settings.fhir_base)
+    launched = app.authorize(launch=launch, scope=scopes, aud=app.services.settings.iss)
     return Site(profile, app, app.redeem(launched).json)
 
 
@@ -87,7 +87,7 @@ def test_every_departure_names_its_source_and_nothing_else_does(profile: VendorP
     assert set(profile.facts) == set(profile.departures())
     assert set(profile.facts) <= {field.name for field in fields(VendorProfile)}
     for fact in profile.facts.values():
-        assert re.match(r"(VN|SL|CH|FH)-\d+", fact.source)
+        assert re.match(r"(VN|SL|CH|FH)-\d+|[a-z.]+\.com[ /]", fact.source)
 
 
 @given(
@@ -137,7 +137,7 @@ def test_ids_and_references_are_of_one_shape_everywhere(profile_id: str) -> None
 def test_the_registration_it_writes_names_its_own_addresses(profile_id: str) -> None:
     settings = site(profile_id).app.services.settings
     table = registration_table(settings)
-    assert table["iss"] == settings.fhir_base
+    assert table["iss"] == settings.iss
     assert table["cds"]["jku"] == settings.jwks_uri
     assert ("trusted_origins" in table) is (find_profile(profile_id).login_host is not None)
 
@@ -230,7 +230,7 @@ def test_oracle_tokens_are_short_pages_overlap_and_the_newest_comes_first() -> N
 
 def test_oracle_refuses_a_wildcard_instead_of_trimming_it() -> None:
     app = new_smart_app(profile="oracle")
-    launched = app.authorize(scope=SCOPES, aud=app.services.settings.fhir_base)
+    launched = app.authorize(scope=SCOPES, aud=app.services.settings.iss)
     assert launched.answer["error"] == "invalid_scope"
 
 
@@ -266,6 +266,31 @@ def test_a_smart_1_server_publishes_and_sends_the_least() -> None:
     assert not {"nonce", "fhirUser", "profile"} & token.claims.keys()
     header = here.response["id_token"].split(".")[0]
     assert "kid" not in json.loads(base64.urlsafe_b64decode(header + "=="))
+
+
+def test_medplum_names_its_base_with_a_slash_and_takes_no_other_audience() -> None:
+    app = new_smart_app(profile="medplum")
+    assert app.services.settings.iss.endswith("/fhir/R4/")
+    without = app.authorize(launch=app.new_launch(), scope=NARROW, aud=app.services.settings.fhir_base)
+    assert without.answer["error"] == "invalid_request"
+    assert "encounter" not in site("medplum").response
+
+
+def test_google_estimates_the_total_until_the_last_page() -> None:
+    here = site("google")
+    bundle = here.search("Observation", "&category=laboratory&_count=40")
+    total = site("standard").search("Observation", "&category=laboratory&_count=0")["total"]
+    assert bundle["total"] == 41
+    while (url := next_url(bundle)) is not None:
+        bundle = here.get(url).json
+    assert bundle["total"] == total
+
+
+def test_a_gateway_holds_and_takes_what_the_system_behind_it_does() -> None:
+    http, path = site("redox").app.http, site("redox").profile.fhir_path
+    types = {r["type"]: r for r in http.get(f"{path}/metadata").json["rest"][0]["resource"]}
+    assert "RiskAssessment" not in types
+    assert [name for name, r in types.items() if {"code": "create"} in r["interaction"]] == ["DocumentReference"]
 
 
 def test_an_unknown_profile_stops_the_start_with_the_names_there_are() -> None:
