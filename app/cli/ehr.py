@@ -82,6 +82,14 @@ def check(iss_or_id: str, token_file: IO[str] | None, patient: str | None, as_js
     sys.exit(1 if report.has_problems else 0)
 
 
+class _Usual(click.Option):
+    """Asked for, unless `--yes` says that the usual value will do."""
+
+    def prompt_for_value(self, ctx: click.Context) -> object:
+        """The answer, or the default."""
+        return self.get_default(ctx) if ctx.params.get("yes") else super().prompt_for_value(ctx)
+
+
 @ehr.command("add")
 @click.option(
     "--iss", prompt="FHIR base address (iss)", help="As the EHR sends it, for example https://host/fhir/r4."
@@ -93,15 +101,21 @@ def check(iss_or_id: str, token_file: IO[str] | None, patient: str | None, as_js
 @click.option("--client-id", prompt="Client id the EHR gave this app", help="From the EHR's registration.")
 @click.option(
     "--auth-method",
+    cls=_Usual,
     prompt="How the app proves itself",
     type=click.Choice(["private_key_jwt", "client_secret_basic", "public"]),
     default="private_key_jwt",
     show_default=True,
 )
 @click.option("--client-secret-file", help="File with the secret, for client_secret_basic.")
-@click.option("--time-zone", default="UTC", show_default=True, prompt="Time zone of the hospital")
+@click.option("--time-zone", cls=_Usual, default="UTC", show_default=True, prompt="Time zone of the hospital")
 @click.option("--trust", multiple=True, metavar="ORIGIN", help="Another origin of this EHR, such as its sign-in.")
-@click.option("--yes", is_flag=True, help="Write the entry without asking, also when the check found problems.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    is_eager=True,
+    help="Write the entry without asking, also when the check found problems; what is not given is as usual.",
+)
 def add(trust: tuple[str, ...], yes: bool, **answers: str | None) -> None:
     """Ask about an EHR, check it, and append its entry to the registry. Nothing in the file is changed.
 
