@@ -1,6 +1,7 @@
 """What the pages, the launch and the CDS services share: one object, made once, handed to each blueprint."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,9 +9,12 @@ import requests
 from sqlalchemy import Engine
 
 from app.auditing.trail import AuditTrail
+from app.cds.cards import CardRecord
+from app.cds.feedback import FeedbackStore
 from app.cds.replay import UsedJwtIds
 from app.configured.ehrs import Ehrs, load_ehrs
 from app.configured.problems import ConfigurationError
+from app.configured.recalibrations import site_model
 from app.configured.settings import PREFIX, Settings
 from app.egress.guarded import Limits
 from app.egress.observed import ObservedSession
@@ -86,7 +90,10 @@ class OutboundSessions:
 
 @dataclass(frozen=True, slots=True)
 class AppServices:
-    """Handed to every blueprint. `model` may be the refusal to load one: staging goes on without risk."""
+    """Handed to every blueprint. `model` may be the refusal to load one: staging goes on without risk.
+
+    `site_models` holds, by EHR id, the model as each site's policy wants it.
+    """
 
     settings: Settings
     ehrs: Ehrs
@@ -95,12 +102,15 @@ class AppServices:
     pending: StoredPendingLaunches
     used_jwt_ids: UsedJwtIds
     audit: AuditTrail
+    cards: CardRecord
+    feedback: FeedbackStore
     client_keys: ClientKeys
     outbound: OutboundSessions
     launch_client: LaunchClient
     styles: Styles
     token_life: TokenLife
     model: RiskPredictor | ModelError
+    site_models: Mapping[str, RiskPredictor | ModelError]
     switches: Switches
     predictions: Predictions
     clock: Clock
@@ -123,7 +133,7 @@ class AppServices:
         """
         switch, ehr = self.switches.switch(ehr_id), self.ehrs.by_id(ehr_id)
         zone = ehr.reading.time_zone
-        made = assess_under(switch, snapshot, now=now, model=self.model, policy=ehr.policy, zone=zone)
+        made = assess_under(switch, snapshot, now=now, model=self.site_models[ehr_id], policy=ehr.policy, zone=zone)
         ASSESSMENTS.labels(ehr_id, type(made).__name__).inc()
         kept = self.predictions.prepare(Look(ehr_id, snapshot, made, switch.mode, channel))
         shown = made if switch.mode == "live" else withhold(made, withheld_because(switch, zone))
@@ -136,6 +146,7 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
     ehrs = ehrs if ehrs is not None else load_ehrs(settings.ehrs_file, development=settings.development)
     box = sealed_box(settings)
     engine = _ready_engine(settings)
+    audit = AuditTrail(engine, clock, on_failure=AUDIT_FAILURES.inc)
     sessions = LaunchSessions(
         engine,
         box,
@@ -143,6 +154,7 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         idle=timedelta(minutes=settings.session_idle_minutes),
         absolute=timedelta(hours=settings.session_absolute_hours),
     )
+    model = _model()
     client_keys, outbound = _client_keys(engine, box, clock, ehrs), OutboundSessions(ehrs, settings)
     launch_client = _launch_client(settings, ehrs, client_keys, outbound, clock)
     lease = timedelta(seconds=settings.outbound_total_seconds + _LEASE_MARGIN_SECONDS)
@@ -153,13 +165,16 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         sessions=sessions,
         pending=StoredPendingLaunches(engine, box, clock, kept_for=timedelta(minutes=settings.launch_minutes)),
         used_jwt_ids=UsedJwtIds(engine, clock),
-        audit=AuditTrail(engine, clock, on_failure=AUDIT_FAILURES.inc),
+        audit=audit,
+        cards=CardRecord(engine, box),
+        feedback=FeedbackStore(audit, box),
         client_keys=client_keys,
         outbound=outbound,
         launch_client=launch_client,
         styles=Styles(outbound.for_launch),
         token_life=TokenLife(sessions, Renewals(engine, box, clock), launch_client, clock, lease=lease),
-        model=_model(),
+        model=model,
+        site_models={ehr.id: site_model(model, ehr.policy, settings.ehrs_file.parent) for ehr in ehrs},
         switches=Switches(engine),
         predictions=Predictions(engine, box),
         clock=clock,

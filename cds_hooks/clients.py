@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from cds_hooks.errors import MisconfiguredClient
+from patient_context.queries import PrefetchVariant
 
 Algorithm = Literal["ES384", "RS384", "RS256", "ES256"]
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -72,6 +73,7 @@ class CdsClient(BaseModel):
     max_token_life_seconds: int = Field(default=300, ge=60, le=3600)
     cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     empty_instead_of_412: bool = False
+    prefetch_variant: PrefetchVariant = "coded"
     allow_unauthenticated: bool = False
     allow_http: bool = False
 
@@ -98,14 +100,15 @@ class CdsClient(BaseModel):
 class CdsClientRegistry:
     """All registered clients. Several may share one `iss` (a vendor's) when each has its own `tenant` (CH-50).
 
-    Raises MisconfiguredClient when two clients cannot be told apart, or when unauthenticated calls are allowed
-    outside development.
+    Raises MisconfiguredClient when two clients cannot be told apart or ask for different discovery documents, or
+    when unauthenticated calls are allowed outside development.
     """
 
     def __init__(self, clients: Iterable[CdsClient], *, development: bool = False) -> None:
         self.clients = tuple(clients)
         self._by_identity = {(client.iss, client.tenant): client for client in self.clients}
         self._refuse_twins()
+        self.prefetch_variant = self._one_prefetch_variant()
         self.unauthenticated = self._unauthenticated(development=development)
         self.cors_origins = frozenset(origin for client in self.clients for origin in client.cors_origins)
         self.algorithms = frozenset(name for client in self.clients for name in client.algorithms)
@@ -121,6 +124,13 @@ class CdsClientRegistry:
         if len(self._by_identity) != len(self.clients):
             text = "Two CDS clients share iss and tenant: give each its own tenant."
             raise MisconfiguredClient("duplicate-client", text)
+
+    def _one_prefetch_variant(self) -> PrefetchVariant:
+        variants = sorted({client.prefetch_variant for client in self.clients})
+        if len(variants) > 1:
+            text = "prefetch_variant must be the same for every CDS client: discovery is one document for all."
+            raise MisconfiguredClient("several-prefetch-variants", text)
+        return variants[0] if variants else "coded"
 
     def _unauthenticated(self, *, development: bool) -> CdsClient | None:
         open_clients = [client for client in self.clients if client.allow_unauthenticated]

@@ -3,10 +3,13 @@
 Silence is allowed only when it is known that nothing is needed. What could not be read is never silence.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
 
 from model.assessment import Assessment, EpisodeState, InsufficientData, NotApplicable, Outcome, Prediction
 from model.snapshot import PatientSnapshot, Stay
@@ -63,16 +66,41 @@ class Indicator(StrEnum):
     CRITICAL = "critical"
 
 
+Mode = Literal["live", "shadow", "off"]
+Hours = Annotated[float, Field(gt=0, le=8760)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class CardPolicy:
-    """What a site may change about speaking. `critical` interrupts in some EHRs: off by default (REG-14).
+    """What a site may change about speaking: the table `[ehr.cds.cards]` of `ehrs.toml` (docs/operations.md).
 
-    `unrecognised_orders`: in AKI, say at signing which drug orders could not be recognised.
+    `critical` interrupts in some EHRs: off by default (REG-14). `unrecognised_orders`: in AKI, say at signing
+    which drug orders could not be recognised. `risk_warning_from`: the probability from which a risk is a warning,
+    by default the model's threshold; from `risk_info_from` on it is information, by default never. What begins
+    with `silen` asks for silence (`cds_hooks.silence`) and is off by default: a card that waits beside the chart
+    and is gone the second time helps nobody; one that interrupts is another matter.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
+
+    mode: Mode = "live"
     critical_for_stage_3: bool = False
     critical_at_signing: bool = False
     unrecognised_orders: bool = True
+    risk_warning_from: Probability | None = None
+    risk_info_from: Probability | None = None
+    silence_hours: Mapping[CardKind, Hours] = field(default_factory=dict)
+    silence_for: Literal["user", "site"] = "user"
+    silent_on_dialysis: bool = False
+    silent_when_falling: bool = False
+    silent_when_acknowledged: bool = False
+    silent_after_creatinine_hours: Hours | None = None
+
+    def __post_init__(self) -> None:
+        warn, inform = self.risk_warning_from, self.risk_info_from
+        if warn is not None and inform is not None and inform >= warn:
+            raise ValueError("risk_info_from must be below risk_warning_from")
 
 
 DEFAULT_CARD_POLICY = CardPolicy()
@@ -143,14 +171,21 @@ def _decide_assessed(found: Assessment, setting: Setting, policy: CardPolicy) ->
     if _has_not_recovered(found):
         return Show(CardKind.NOT_RECOVERED, Indicator.INFO)
     if found.risk is not None:
-        if is_high(found.risk):
-            return Show(CardKind.RISK, Indicator.WARNING)
-        return Silent("risk-below-threshold")
+        return _decide_risk(found.risk, policy)
     if stage == 0 and any(reason.code in CHILD for reason in found.reasons):
         return Silent("no-aki-child")
     if any(reason.code == WITHHELD_BY_SITE for reason in found.reasons):
         return Silent("prediction-withheld-by-site")
     return _unless_outpatient(Show(CardKind.NO_RISK_ESTIMATE, Indicator.INFO), setting, "no-aki-outpatient")
+
+
+def _decide_risk(risk: Prediction, policy: CardPolicy) -> Decision:
+    warn = policy.risk_warning_from if policy.risk_warning_from is not None else risk.threshold
+    if risk.probability >= warn:
+        return Show(CardKind.RISK, Indicator.WARNING)
+    if policy.risk_info_from is not None and risk.probability >= policy.risk_info_from:
+        return Show(CardKind.RISK, Indicator.INFO)
+    return Silent("risk-below-threshold")
 
 
 def _has_not_recovered(found: Assessment) -> bool:

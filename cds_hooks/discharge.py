@@ -12,6 +12,7 @@ from cds_hooks import wording
 from cds_hooks.answers import Answer, card_context, stay_silent
 from cds_hooks.card_detail import finding, missing, provenance
 from cds_hooks.cards import Card, CardContext, assemble, plain_creatinine
+from cds_hooks.case import case_of
 from cds_hooks.chart import ChartSource, read_chart
 from cds_hooks.decision import CardKind, Indicator, Show, Silent, never_spoken_about
 from cds_hooks.hook_request import HookRequest
@@ -51,12 +52,13 @@ def answer_discharge(
     chart = read_chart(hook, source, now=now)
     outcome = deps.assess(chart.snapshot, now, ehr_id)
     model_sha256 = outcome.model.sha256 if outcome.model else None
+    case = case_of(outcome, chart.snapshot, now)
     found = find_at_discharge(outcome, chart.snapshot, hook.encounter_id, now)
     if isinstance(found, Silent) or not isinstance(outcome, Assessment):
         silence = found if isinstance(found, Silent) else Silent("nothing-to-assess")
-        return stay_silent(silence, chart, model_sha256)
+        return stay_silent(silence, chart, model_sha256, case)
     context = card_context(ENCOUNTER_DISCHARGE, hook, chart, deps, ehr_id=ehr_id, now=now)
-    return Answer((_card(found, outcome, chart.snapshot, context),), model_sha256=model_sha256)
+    return Answer((_card(found, outcome, chart.snapshot, context),), model_sha256=model_sha256, case=case)
 
 
 def find_at_discharge(

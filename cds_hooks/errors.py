@@ -106,6 +106,10 @@ class WrongPatient(CdsError):
     issue = "business-rule"
 
 
+class HistoryUnavailable(Exception):
+    """The cards shown before cannot be read: silence windows do not apply, and the card is shown."""
+
+
 class ServiceFailed(CdsError):
     """Our own fault. `incident` finds the log line; it says nothing about the request."""
 

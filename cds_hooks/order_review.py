@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from cds_hooks.answers import Answer, card_context, stay_silent
 from cds_hooks.cards import Card
+from cds_hooks.case import case_of
 from cds_hooks.chart import ChartSource, read_chart
 from cds_hooks.decision import CardPolicy, Indicator, Silent, never_spoken_about
 from cds_hooks.draft_orders import DraftOrder, Drafts, read_drafts
@@ -42,20 +43,22 @@ def answer_orders(
     chart = read_chart(hook, source, now=now)
     outcome = deps.assess(chart.snapshot, now, ehr_id)
     model_sha256 = outcome.model.sha256 if outcome.model else None
+    case, policy = case_of(outcome, chart.snapshot, now), deps.card_policy_for(ehr_id)
     if (silence := never_spoken_about(outcome, chart.snapshot)) is not None:
-        return stay_silent(silence, chart, model_sha256)
+        return stay_silent(silence, chart, model_sha256, case)
     kidneys = kidney_facts(outcome, chart.snapshot, now)
     active = active_drugs(chart.snapshot, drafts, now)
-    found = find_concerns(ordered, active, kidneys, deps.card_policy, signing=signing)
+    found = find_concerns(ordered, active, kidneys, policy, signing=signing)
     unclear = [facts for _, facts in ordered if facts.is_unclear]
     context = card_context(service, hook, chart, deps, ehr_id=ehr_id, now=now)
     aside = NotCounted(unclear, named_only(chart.snapshot, now), drafts.of_others)
     cards: list[Card] = [build_order_card(one, kidneys, outcome, context, aside) for one in found[:MOST_CARDS]]
-    if signing and not cards and speaks_of_unclear(unclear, kidneys, deps.card_policy):
+    if signing and not cards and speaks_of_unclear(unclear, kidneys, policy):
         cards.append(build_unrecognised_card(unclear, outcome, context))
     if not cards:
-        return stay_silent(Silent("drug-not-recognised" if unclear else "no-caution"), chart, model_sha256)
-    return Answer(tuple(cards), model_sha256=model_sha256)
+        silence = Silent("drug-not-recognised" if unclear else "no-caution")
+        return stay_silent(silence, chart, model_sha256, case)
+    return Answer(tuple(cards), model_sha256=model_sha256, case=case)
 
 
 def _no_concern(drugs: Sequence[DrugFacts], signing: bool) -> str | None:

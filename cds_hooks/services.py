@@ -11,7 +11,9 @@ import requests
 
 from cds_hooks.chart import ReadChart
 from cds_hooks.clients import CdsClientRegistry
-from cds_hooks.decision import DEFAULT_CARD_POLICY, CardKind, CardPolicy, Indicator
+from cds_hooks.decision import DEFAULT_CARD_POLICY, CardPolicy
+from cds_hooks.feedback import FeedbackEvent, FeedbackReceipt
+from cds_hooks.record import CardHistory, CdsEvent, no_history
 from cds_hooks.replay import JtiStore
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
@@ -19,7 +21,7 @@ from patient_context.queries import PrefetchVariant
 from patient_context.reader import read
 from patient_context.reading import DEFAULT_READING, SiteReading
 
-LIVE, OFF = "live", "off"  # of a site's cards; anything else is shadow
+LIVE, SHADOW, OFF = "live", "shadow", "off"  # of a site's cards
 
 AssessPatient = Callable[[PatientSnapshot, datetime, str], Outcome]  # snapshot, now, ehr_id
 
@@ -91,37 +93,6 @@ SERVICES: Mapping[str, Service] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CardShown:
-    """A card as the record of a call keeps it."""
-
-    uuid: str
-    kind: CardKind
-    indicator: Indicator
-
-
-@dataclass(frozen=True, slots=True)
-class CdsEvent:
-    """One authenticated call for the audit trail: who asked about whom, and what they were shown.
-
-    Holds no clinical value. `reason` says why there was no card: a silence, or the code of a refusal.
-    """
-
-    at: datetime
-    ehr_id: str
-    service_id: str
-    status: int
-    hook_instance: str | None = None
-    user_id: str | None = None
-    patient_id: str | None = None
-    encounter_id: str | None = None
-    jti: str | None = None
-    cards: tuple[CardShown, ...] = ()
-    reason: str | None = None
-    model_sha256: str | None = None
-    duration_ms: float = 0.0
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -134,13 +105,22 @@ def _cards_live(ehr_id: str) -> str:  # noqa: ARG001 - the signature a site-awar
     return LIVE
 
 
+def _default_card_policy(ehr_id: str) -> CardPolicy:  # noqa: ARG001 - the signature a site-aware function has
+    return DEFAULT_CARD_POLICY
+
+
+def _keep_nothing(event: FeedbackEvent) -> FeedbackReceipt:
+    return FeedbackReceipt(0, 0, len(event.batch.entries))
+
+
 @dataclass(frozen=True, slots=True)
 class CdsDependencies:
     """What `cds_blueprint` needs from the application. Callables named `..._for` take the EHR's id.
 
     `cards_mode`: whether a site's cards are live, in shadow (decided and recorded, not sent) or off (not decided).
     `record` is called once for every authenticated call, before the answer leaves; if it raises, the call
-    fails with 500: nobody is shown a chart's finding that the audit trail does not know of.
+    fails with 500: nobody is shown a chart's finding that the audit trail does not know of. `history` reads that
+    record for the silence windows; `store_feedback` keeps what became of the cards.
     """
 
     clients: CdsClientRegistry
@@ -153,7 +133,9 @@ class CdsDependencies:
     reading_for: Callable[[str], SiteReading] = _default_reading
     cards_mode: Callable[[str], str] = _cards_live
     read: ReadChart = read
-    card_policy: CardPolicy = DEFAULT_CARD_POLICY
+    card_policy_for: Callable[[str], CardPolicy] = _default_card_policy
+    history: CardHistory = no_history
+    store_feedback: Callable[[FeedbackEvent], FeedbackReceipt] = _keep_nothing
     prefetch_variant: PrefetchVariant = (
         "coded"  # or "category", for sites whose creatinine carries no LOINC (CH-10)
     )

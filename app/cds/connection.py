@@ -1,12 +1,17 @@
 """Hands the CDS services what they need of this application, and writes every call into the audit trail."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from flask import g
+from sqlalchemy import Connection
 
 from app.auditing.trail import Action, AuditEvent
 from app.services import AppServices
-from cds_hooks.services import CdsDependencies, CdsEvent
+from app.telemetry.counters import CARDS
+from app.watching.predictions import WriteBeside
+from cds_hooks.record import CardShown, CdsEvent
+from cds_hooks.services import LIVE, OFF, SHADOW, CdsDependencies
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
 
@@ -21,7 +26,11 @@ def cds_dependencies(services: AppServices) -> CdsDependencies:
         public_url=services.settings.public_url,
         record=lambda event: _record(services, event),
         clock=services.clock,
-        cards_mode=lambda ehr_id: services.switches.mode(ehr_id, "cards"),
+        cards_mode=lambda ehr_id: _cards_mode(services, ehr_id),
+        card_policy_for=lambda ehr_id: services.ehrs.by_id(ehr_id).cards,
+        history=services.cards.shown_before,
+        store_feedback=services.feedback.store,
+        prefetch_variant=services.ehrs.prefetch_variant,
         reading_for=lambda ehr_id: services.ehrs.by_id(ehr_id).reading,
         budget_seconds=services.settings.cds_budget_seconds,
     )
@@ -34,17 +43,30 @@ def _assess(services: AppServices, snapshot: PatientSnapshot, now: datetime, ehr
 
 
 def _record(services: AppServices, event: CdsEvent) -> None:
-    """Into the trail first; then what the metrics say of this call, if it is answered with 200."""
-    services.audit.record(_audit_event(services, event), beside=g.pop("kept_prediction", None))
+    """Into the trail with its cards first; then what the metrics say of this call."""
+    keep_prediction: WriteBeside | None = g.pop("kept_prediction", None)
+
+    def write_beside(connection: Connection) -> None:
+        services.cards.write(connection, event)
+        if keep_prediction is not None:
+            keep_prediction(connection)
+
+    services.audit.record(_audit_event(services, event), beside=write_beside)
+    for shown in event.cards:
+        CARDS.labels(event.ehr_id, shown.kind.value, "shown").inc()
+    for withheld in event.withheld:
+        CARDS.labels(event.ehr_id, withheld.card.kind.value, withheld.reason).inc()
     g.hook_outcome = {"card-returned": "card", "card-suppressed": "silent"}.get(_action(event), "empty-for-412")
 
 
 def _audit_event(services: AppServices, event: CdsEvent) -> AuditEvent:
     """A call as the trail keeps it: the kinds of cards shown, or why there was none."""
-    shown = ",".join(sorted(card.kind.value for card in event.cards))
+    shown = _kinds(event.cards)
+    withheld = _kinds(one.card for one in event.withheld)
+    silence = f"{event.reason}: {withheld}" if event.reason and withheld else event.reason
     return AuditEvent(
         action=_action(event),
-        outcome=shown or event.reason or str(event.status),
+        outcome=shown or silence or str(event.status),
         ehr_id=event.ehr_id,
         who=event.user_id,
         patient_id=event.patient_id,
@@ -55,6 +77,16 @@ def _audit_event(services: AppServices, event: CdsEvent) -> AuditEvent:
         hook_instance=event.hook_instance,
         jti=event.jti,
     )
+
+
+def _kinds(cards: Iterable[CardShown]) -> str:
+    return ",".join(sorted(card.kind.value for card in cards))
+
+
+def _cards_mode(services: AppServices, ehr_id: str) -> str:
+    """The stricter of what the registry says and what the site has switched since."""
+    modes = {services.ehrs.by_id(ehr_id).cards.mode, services.switches.mode(ehr_id, "cards")}
+    return OFF if OFF in modes else SHADOW if SHADOW in modes else LIVE
 
 
 def _action(event: CdsEvent) -> Action:

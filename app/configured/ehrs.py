@@ -1,4 +1,5 @@
-"""Loads `ehrs.toml`: one `[[ehr]]` table per EHR, with `[ehr.cds]`, `[ehr.reading]` and `[ehr.policy]` below it.
+"""Loads `ehrs.toml`: one `[[ehr]]` table per EHR, with `[ehr.cds]`, `[ehr.cds.cards]`, `[ehr.reading]` and
+`[ehr.policy]` below it.
 
 Each part is checked by the room that uses it; all problems of all EHRs are named at once, by place in the file.
 """
@@ -14,12 +15,15 @@ from pydantic import TypeAdapter, ValidationError
 from app.configured.problems import ConfigurationError
 from app.configured.settings import Settings, load_settings, registry_place
 from cds_hooks.clients import CdsClient, CdsClientRegistry
+from cds_hooks.decision import DEFAULT_CARD_POLICY, CardPolicy
 from cds_hooks.errors import MisconfiguredClient
 from launch.registry import EhrRegistration, EhrRegistry
 from model.policy import SitePolicy
+from patient_context.queries import PrefetchVariant
 from patient_context.reading import SiteReading
 
 _PARTS = ("cds", "reading", "policy")
+_CARDS = "cards"  # the table [ehr.cds.cards]
 T = TypeVar("T")
 
 
@@ -31,6 +35,7 @@ class EhrConfig:
     cds: CdsClient | None
     reading: SiteReading
     policy: SitePolicy
+    cards: CardPolicy = DEFAULT_CARD_POLICY
 
     @property
     def id(self) -> str:
@@ -52,6 +57,11 @@ class Ehrs:
             raise ConfigurationError([f"ehr: {error}"]) from None
         except MisconfiguredClient as error:
             raise ConfigurationError([f"ehr: {error.text}"]) from None
+
+    @property
+    def prefetch_variant(self) -> PrefetchVariant:
+        """How the one discovery document words its templates, for all EHRs that call our CDS services."""
+        return self.cds_clients.prefetch_variant
 
     def __iter__(self) -> Iterator[EhrConfig]:
         return iter(self._by_id.values())
@@ -115,14 +125,15 @@ def _ehr(table: Mapping[str, Any], place: str, problems: list[str]) -> EhrConfig
     registration = _checked(lambda: EhrRegistration(**_with_secret(own)), place, problems)
     reading = _checked(lambda: _from_table(SiteReading, table.get("reading", {})), f"{place}.reading", problems)
     policy = _checked(lambda: _from_table(SitePolicy, table.get("policy", {})), f"{place}.policy", problems)
+    cards = _checked(lambda: _card_policy(table.get("cds")), f"{place}.cds.{_CARDS}", problems)
     if registration is None:
         return None
     cds = None
     if "cds" in table:
         cds = _checked(lambda: _cds_client(table["cds"], registration), f"{place}.cds", problems)
-    if reading is None or policy is None:
+    if reading is None or policy is None or cards is None:
         return None
-    return EhrConfig(launch=registration, cds=cds, reading=reading, policy=policy)
+    return EhrConfig(launch=registration, cds=cds, reading=reading, policy=policy, cards=cards)
 
 
 def _with_secret(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +161,16 @@ def _cds_client(table: Any, registration: EhrRegistration) -> CdsClient:
         "fhir_servers": (registration.iss,),
         "allow_http": registration.allow_http,
     }
-    return CdsClient(**{**assumed, **table, "ehr_id": registration.id})
+    own = {name: value for name, value in table.items() if name != _CARDS}
+    return CdsClient(**{**assumed, **own, "ehr_id": registration.id})
+
+
+def _card_policy(cds_table: Any) -> CardPolicy:
+    """When this site's cards speak. Every wrong field and unknown name is named, not only the first."""
+    table = cds_table.get(_CARDS, {}) if isinstance(cds_table, dict) else {}
+    if not isinstance(table, dict):
+        raise ValueError("must be a table")
+    return TypeAdapter(CardPolicy).validate_python(table)
 
 
 def _from_table(kind: type[T], table: Any) -> T:

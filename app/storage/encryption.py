@@ -1,7 +1,7 @@
 """Encryption of what rests on disk: AES-256-GCM, the row it belongs to as associated data.
 
-A sealed value moved to another row, table or meaning does not open. Where a row must be found again by a patient it
-must not name, it holds a pseudonym: a keyed hash.
+A sealed value moved to another row, table or meaning does not open. Where a row must be found again by a patient
+it must not name, it holds a pseudonym: a keyed hash.
 """
 
 import hashlib

@@ -10,9 +10,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from cds_hooks.clients import CdsClient, CdsClientRegistry
+from cds_hooks.record import CdsEvent
 from cds_hooks.replay import InMemoryJtiStore
 from cds_hooks.routes import cds_blueprint
-from cds_hooks.services import CdsDependencies, CdsEvent
+from cds_hooks.services import CdsDependencies
 from model.assess import assess
 from model.assessment import Outcome
 from model.errors import ModelError

@@ -77,7 +77,7 @@ class TestDiscovery:
         assert code_of(answer) == "method-not-allowed"
 
 
-PATHS = ("/cds-services", "/cds-services/aki-patient-view")
+PATHS = ("/cds-services", "/cds-services/aki-patient-view", "/cds-services/aki-patient-view/feedback")
 ASK = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 
 
@@ -131,7 +131,8 @@ class TestStatusCodes:
     """CH-12 to CH-17, requirement 54."""
 
     @pytest.mark.parametrize(
-        "path", ["unknown", "aki-patient-view/x", "aki-patient-view/feedback", "AKI-patient-view"]
+        "path",
+        ["unknown", "aki-patient-view/x", "aki-patient-view/feedback/x", "unknown/feedback", "AKI-patient-view"],
     )
     def test_an_unknown_address_is_404_before_anything_else(self, bench: BuildBench, path: str) -> None:
         answer = bench().post(hook_body(), path=path, bearer="")
@@ -277,13 +278,42 @@ class TestAnswers:
 
     def test_cards_in_shadow_are_recorded_and_not_sent(self, bench: BuildBench) -> None:
         at = bench(cards_mode=lambda _: "shadow")
-        assert at.post(hook_body(prefetch=RISING)).get_json() == {"cards": []}
-        assert (at.events[0].cards, at.events[0].reason) == ((), "cards-in-shadow: stage")
+        assert at.post(hook_body(prefetch=RISING)).get_json()["cards"] == []
+        (event,) = at.events
+        assert (event.cards, event.reason) == ((), "cards-in-shadow")
+        assert [one.card.kind.value for one in event.withheld] == ["stage"]
 
     def test_cards_switched_off_are_not_even_decided(self, bench: BuildBench) -> None:
         at = bench(cards_mode=lambda _: "off", assess=None)
-        assert at.post(hook_body(prefetch=RISING)).get_json() == {"cards": []}
+        assert at.post(hook_body(prefetch=RISING)).get_json()["cards"] == []
         assert at.events[0].reason == "cards-switched-off"
+
+    @pytest.mark.parametrize("mode", ["shadow", "off"])
+    def test_an_answer_without_cards_by_the_sites_wish_says_so(self, bench: BuildBench, mode: str) -> None:
+        """No card may be taken for no finding."""
+        at = bench(cards_mode=lambda _: mode)
+        assert at.post(hook_body(prefetch=STEADY)).get_json()["extension"] == {"aki-sentinel.cards": mode}
+        assert "extension" not in bench().post(hook_body(prefetch=STEADY)).get_json()
+
+    @pytest.mark.parametrize(
+        ("modes", "says"),
+        [
+            ({"ehr-1": "live", "ehr-2": "live"}, None),
+            ({"ehr-1": "off", "ehr-2": "off"}, "Switched off by the site: "),
+            ({"ehr-1": "shadow", "ehr-2": "shadow"}, "Tried out by the site: "),
+            ({"ehr-1": "live", "ehr-2": "off"}, "Switched off or tried out at some sites: "),
+            ({"ehr-1": "shadow", "ehr-2": "off"}, "Switched off or tried out at some sites: "),
+        ],
+    )
+    def test_discovery_says_when_cards_are_not_live(
+        self, bench: BuildBench, modes: dict[str, str], says: str | None
+    ) -> None:
+        clients = (client(), client(ehr_id="ehr-2", iss="https://other.example.org/fhir"))
+        at = bench(*clients, cards_mode=lambda ehr_id: modes[ehr_id])
+        for service in at.app.test_client().get("/cds-services").get_json()["services"]:
+            found = service["description"].startswith(says or "Shows") or says is None
+            assert found
+            assert ("does not mean that nothing was found" in service["description"]) is (says is not None)
 
     def test_a_record_holds_no_clinical_value(self, bench: BuildBench) -> None:
         at = bench()
