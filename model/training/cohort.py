@@ -101,9 +101,19 @@ def usable(analyte: Analyte, value: float) -> bool:
 
 def series_of(points: Iterable[tuple[float, float]], analyte: Analyte) -> Series | None:
     """(hour, canonical value) in any order as a course: usable values only, the last given of one hour."""
-    kept = {on_grid(hour): value for hour, value in points if usable(analyte, value)}
+    found = known_series_of(((hour, value, hour) for hour, value in points), analyte)
+    return None if found is None else found[0]
+
+
+def known_series_of(
+    points: Iterable[tuple[float, float, float]], analyte: Analyte
+) -> tuple[Series, list[float]] | None:
+    """As `series_of` for (hour, value, hour known), with when each value kept was known."""
+    kept = {on_grid(hour): (value, on_grid(known)) for hour, value, known in points if usable(analyte, value)}
     hours = sorted(kept)
-    return Series(hours, [kept[hour] for hour in hours]) if hours else None
+    if not hours:
+        return None
+    return Series(hours, [kept[hour][0] for hour in hours]), [kept[hour][1] for hour in hours]
 
 
 def digest(path: Path) -> str:

@@ -6,13 +6,20 @@ from html import escape
 
 WIDTH, HEIGHT = 460, 330
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 48
-COLOURS = {"model": "#0b5394", "rival": "#b45f06", "reference": "#767676"}
+# kind of line: colour, width, dashes
+STYLES = {
+    "model": ("#0b5394", 2.5, ""),
+    "rival": ("#b45f06", 2.0, "7 4"),
+    "local": ("#38761d", 2.0, "10 3 2 3"),
+    "reference": ("#767676", 1.5, "2 3"),
+    "zero": ("#1b1b1b", 1.0, ""),
+}
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve; `bars` are (x, low, high). `kind` chooses colour and dashes: model, rival or reference."""
+    """One curve; `bars` are (x, low, high). `kind` is one of STYLES."""
 
     name: str
     points: Sequence[Point]
@@ -72,14 +79,15 @@ def _grid(x: Axis, y: Axis) -> list[str]:
 
 
 def _style(line: Line) -> str:
-    dashes = {"model": "", "rival": ' stroke-dasharray="7 4"', "reference": ' stroke-dasharray="2 3"'}
-    return f'fill="none" stroke="{COLOURS[line.kind]}" stroke-width="2"{dashes[line.kind]}'
+    colour, width, dashes = STYLES[line.kind]
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return f'fill="none" stroke="{colour}" stroke-width="{width}"{dashed}'
 
 
 def _curve(line: Line, x: Axis, y: Axis) -> list[str]:
     inside = [(px, py) for px, py in line.points if x.low <= px <= x.high and y.low <= py <= y.high]
     placed = [(_place_x(x, px), _place_y(y, py)) for px, py in inside]
-    colour = COLOURS[line.kind]
+    colour = STYLES[line.kind][0]
     parts = []
     if placed:
         path = "L".join(f"{px:.1f} {py:.1f}" for px, py in placed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -25,18 +26,34 @@ Scorer = Callable[[Floats], Floats]
 Fitter = Callable[[LandmarkTable], Scorer]
 
 
-def creatinine_only(table: LandmarkTable) -> Scorer:
-    """Logistic regression on the creatinine course. A first value has had no step: 0."""
+class LinearFit(NamedTuple):
+    """A logistic regression on standardised features."""
+
+    mean: Floats
+    spread: Floats
+    slopes: Floats
+    intercept: float
+
+
+def _creatinine_design(values: Floats) -> Floats:
+    """The creatinine course of each landmark. A first value has had no step: 0."""
     where = [[feature.id for feature in FEATURES].index(name) for name in CREATININE_ONLY]
+    return np.nan_to_num(values[:, where], nan=0.0)
 
-    def design(values: Floats) -> Floats:
-        return np.nan_to_num(values[:, where], nan=0.0)
 
-    raw = design(table.values)
+def creatinine_only_fit(table: LandmarkTable) -> LinearFit:
+    """Logistic regression on the creatinine course."""
+    raw = _creatinine_design(table.values)
     mean, spread = raw.mean(0), raw.std(0)
     spread[spread == 0.0] = 1.0  # a column that never varies says nothing
     fitted = LogisticRegression(max_iter=1000).fit((raw - mean) / spread, table.outcome)
-    return lambda values: np.asarray(fitted.decision_function((design(values) - mean) / spread))
+    return LinearFit(mean, spread, fitted.coef_[0], float(fitted.intercept_[0]))
+
+
+def creatinine_only(table: LandmarkTable) -> Scorer:
+    """The regression as something that scores."""
+    fit = creatinine_only_fit(table)
+    return lambda values: ((_creatinine_design(values) - fit.mean) / fit.spread) @ fit.slopes + fit.intercept
 
 
 def additive_only(recipe: Recipe) -> Fitter:

@@ -1,12 +1,12 @@
 """How good the bundled model is on somebody's own patients: nothing is refitted, the artifact is scored as it is.
 
-The only thing fitted here is the comparator, a creatinine-only logistic regression, cross-fitted on the very data
-it is compared on: an advantage to the comparator that the model does not have.
+Two creatinine-only logistic regressions stand beside it: one fitted where the model was and frozen as it is, one
+cross-fitted on the very data it is compared on, an advantage that the model does not have.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,23 @@ from model.feature_list import FEATURES
 from model.risk import Head, RiskModel
 from model.training.additive import Floats, sigmoid
 from model.training.cohort import CohortStay, Progress, silent
-from model.training.labels import onset_landmarks, progression_landmarks
+from model.training.labels import each_result, every_six_hours, onset_landmarks, progression_landmarks
 from model.training.landmark_table import LandmarkTable, build_table
 from model.training.thresholds import LEAST_FLAGGED_SHARE
-from model.validation.alerts import alert_burden, threshold_for
+from model.validation import creatinine_rival
+from model.validation.alerts import alert_burden, threshold_for, unforeseeable
 from model.validation.comparators import creatinine_only, cross_fitted
 from model.validation.drift import drift_of
+from model.validation.flow import flow_of
 from model.validation.metrics import calibration_curve, difference, operation_at, patient_weights, performance
-from model.validation.subgroups import Mask, subgroup_performance, subgroups_of
+from model.validation.missing import without_each_group
+from model.validation.subgroups import largest_gaps, subgroup_performance
 
 LEAST_EVENTS = 20
 DECISION_THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 26))
 FALSE_ALERT_BUDGETS = {"two_false_per_true": 2.0, "one_false_per_true": 1.0}
+MOMENTS = {"creatinine": each_result, "6h": every_six_hours}
+BUNDLED, FROZEN, REFITTED = "bundled", "creatinine_only_frozen", "creatinine_only"
 
 
 class TooFewEvents(Exception):
@@ -49,16 +54,25 @@ def head_log_odds(head: Head, values: Floats) -> Floats:
     return score
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the model's training left to compare with: its inputs' distribution by head, the frozen rival."""
+
+    distribution: Mapping[str, Any]
+    rival: Mapping[str, Any]
+
+
 def validate(
     stays: Iterable[CohortStay],
     model: RiskModel,
-    distribution: Mapping[str, Any],
+    reference: Reference,
     *,
     site: str,
     resamples: int,
+    landmarks: str = "creatinine",
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Every figure of the report. `distribution` is the artifact's training distribution, by head.
+    """Every figure of the report. `landmarks`: at each "creatinine" result, or every "6h".
 
     Raises TooFewEvents when onset cannot be measured; a progression with too few events is left out with a reason.
     """
@@ -67,52 +81,65 @@ def validate(
         "site": site,
         "model": {"id": model.identity.id, "version": model.identity.version, "sha256": model.identity.sha256},
         "resamples": resamples,
+        "landmarks": landmarks,
         "stays": len(held),
+        "flow": flow_of(held),
     }
     heads = {"onset": (model.onset_head, onset_landmarks)}
     if model.progression_head is not None:
         heads["progression"] = (model.progression_head, progression_landmarks)
-    for role, (head, landmarks_of) in heads.items():
-        progress(f"scoring {role}", len(found), 8)
+    for step, (role, (head, landmarks_of)) in enumerate(heads.items()):
+        progress(f"scoring {role}", step, len(heads))
+        moments = MOMENTS[landmarks]
         try:
-            table = build_table(held, landmarks_of) if held else None
-            found[role] = evaluate(table, head, distribution, resamples)
+            table = build_table(held, landmarks_of, moments=moments, progress=progress, expected=len(held))
+            found[role] = evaluate(table, head, role, reference, resamples)
         except TooFewEvents as few:
             if role == "onset":
                 raise
             found[role] = {"not_measured": str(few)}
+    progress("done", len(heads), len(heads))
     return found
 
 
-def evaluate(
-    table: LandmarkTable | None, head: Head, distribution: Mapping[str, Any], resamples: int
-) -> dict[str, Any]:
+def evaluate(table: LandmarkTable, head: Head, role: str, reference: Reference, resamples: int) -> dict[str, Any]:
     """One head on one table of landmarks."""
-    known = None if table is None or not len(table) else ~np.isnan(table.outcome)
-    events = 0 if table is None or known is None else int(table.outcome[known].sum())
-    if table is None or known is None or not LEAST_EVENTS <= events < known.sum():
+    known = ~np.isnan(table.outcome)
+    events = int(table.outcome[known].sum())
+    if not LEAST_EVENTS <= events < known.sum():
         raise TooFewEvents(
             f"{events} events are in these data; {LEAST_EVENTS} and as many patients without are needed."
         )
-    scores = head_log_odds(head, table.values)
-    test, score = table.rows(known), scores[known]
-    rival_all = cross_fitted(creatinine_only, table).test
-    rival = rival_all[known]
-    models = {"bundled": (score, scores), "creatinine_only": (rival, rival_all)}
+    scores = {
+        BUNDLED: head_log_odds(head, table.values),
+        FROZEN: creatinine_rival.log_odds(reference.rival, role, table.values),
+        REFITTED: cross_fitted(creatinine_only, table).test,
+    }
+    test = table.rows(known)
+    own, *rivals = (score[known] for score in scores.values())
+    groups = subgroup_performance(test, own, resamples=resamples)
     return {
         "outcome": head.outcome,
         "cohort": describe(table, test),
-        "models": {name: _performance(s, test.outcome, test, resamples) for name, (s, _) in models.items()},
-        "auroc_gain": asdict(difference(score, rival, test.outcome, test.patient, resamples=resamples)),
-        "calibration_curve": curve_with_intervals(sigmoid(score), test, resamples),
-        "decision_curve": decision_curve(sigmoid(score), sigmoid(rival), test.outcome),
-        "alerts": alerts(head, sigmoid(score), sigmoid(scores), test, table),
-        "unknown_counted_as_negative": {
-            name: _performance(s, np.nan_to_num(table.outcome, nan=0.0), table, resamples)
-            for name, (_, s) in models.items()
+        "models": {name: _performance(s[known], test.outcome, test, resamples) for name, s in scores.items()},
+        "auroc_gain": {
+            name: asdict(difference(own, rival, test.outcome, test.patient, resamples=resamples))
+            for name, rival in zip((FROZEN, REFITTED), rivals, strict=True)
         },
-        "subgroups": subgroup_performance(test, score, resamples=resamples, divisions=local_subgroups(test)),
-        "drift": drift_of(test.values, distribution[head.id], {shape.feature.id for shape in head.shapes}),
+        "calibration_curve": curve_with_intervals(sigmoid(own), test, resamples),
+        "decision_curve": decision_curve({n: sigmoid(s[known]) for n, s in scores.items()}, test.outcome),
+        "alerts": alerts(head, {name: sigmoid(score) for name, score in scores.items()}, table, resamples),
+        "unforeseeable_episodes": unforeseeable(table),
+        "unknown_counted_as_negative": {
+            name: _performance(score, np.nan_to_num(table.outcome, nan=0.0), table, resamples)
+            for name, score in scores.items()
+        },
+        "subgroups": groups,
+        "largest_gaps": largest_gaps(groups),
+        "without": without_each_group(test, own, lambda v: head_log_odds(head, v), resamples=resamples),
+        "drift": drift_of(
+            test.values, reference.distribution[head.id], {shape.feature.id for shape in head.shapes}
+        ),
     }
 
 
@@ -153,46 +180,28 @@ def _share(weight: Floats, outcome: Floats) -> float:
     return float((weight * outcome).sum() / total) if total else math.nan
 
 
-def decision_curve(risk: Floats, rival: Floats, outcome: Floats) -> list[dict[str, float]]:
-    """Net benefit per landmark of the model, of creatinine alone, of flagging all; flagging none is 0."""
+def decision_curve(risks: Mapping[str, Floats], outcome: Floats) -> list[dict[str, float]]:
+    """Net benefit per landmark of each model and of flagging all; flagging none is 0."""
     points = []
     for threshold in DECISION_THRESHOLDS:
-        own, other = operation_at(threshold, risk, outcome), operation_at(threshold, rival, outcome)
-        points.append(
-            {
-                "threshold": threshold,
-                "bundled": own.net_benefit,
-                "creatinine_only": other.net_benefit,
-                "flag_all": own.net_benefit_flag_all,
-            }
-        )
+        found = {name: operation_at(threshold, risk, outcome) for name, risk in risks.items()}
+        benefit = {name: operation.net_benefit for name, operation in found.items()}
+        everybody = next(iter(found.values())).net_benefit_flag_all
+        points.append({"threshold": threshold, **benefit, "flag_all": everybody})
     return points
 
 
-def alerts(
-    head: Head, risk: Floats, risk_all: Floats, test: LandmarkTable, table: LandmarkTable
-) -> dict[str, Any]:
-    """The burden and yield at the shipped thresholds, and at the local ones that keep a false-alert budget."""
-    wanted: dict[str, float | None] = {
-        "shipped_moderate": head.categories.moderate,
-        "shipped_high": head.categories.high,
-    }
-    for name, budget in FALSE_ALERT_BUDGETS.items():
-        wanted[name] = threshold_for(risk, test.outcome, budget, LEAST_FLAGGED_SHARE)
-    return {
-        name: None if threshold is None else alert_burden(threshold, risk, risk_all, test, table)
-        for name, threshold in wanted.items()
-    }
-
-
-def local_subgroups(table: LandmarkTable) -> dict[str, dict[str, Mask]]:
-    """The study's groups, with kidney function by KDIGO G stage and each hospital."""
-    egfr = table.column("egfr")
-    stages = {"G1-2": (60.0, math.inf), "G3a": (45.0, 60.0), "G3b": (30.0, 45.0), "G4-5": (0.0, 30.0)}
-    names = sorted(set(table.hospital.tolist()))
-    groups = subgroups_of(table)
-    groups.pop("egfr")
-    groups["kidney function"] = {name: (egfr >= low) & (egfr < high) for name, (low, high) in stages.items()}
-    if len(names) > 1:
-        groups["hospital"] = {name: table.hospital == name for name in names}
-    return groups
+def alerts(head: Head, risks: Mapping[str, Floats], table: LandmarkTable, resamples: int) -> dict[str, Any]:
+    """Per model the burden and yield, at shipped thresholds and at local ones that keep a false-alert budget."""
+    known = ~np.isnan(table.outcome)
+    found: dict[str, Any] = {}
+    for name, risk in risks.items():
+        shipped = {"shipped_moderate": head.categories.moderate, "shipped_high": head.categories.high}
+        wanted: dict[str, float | None] = dict(shipped) if name == BUNDLED else {}
+        for budget, false_per_true in FALSE_ALERT_BUDGETS.items():
+            wanted[budget] = threshold_for(risk[known], table.outcome[known], false_per_true, LEAST_FLAGGED_SHARE)
+        found[name] = {
+            rule: None if threshold is None else alert_burden(threshold, risk, table, resamples=resamples)
+            for rule, threshold in wanted.items()
+        }
+    return found

@@ -2,15 +2,13 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from app.cli import model as cli
-from app.cli.model_data import read_local_data
-from model.analytes import Analyte
+from app.cli import offline
 from model.artifact import load_bundled_model
 
 
@@ -49,7 +47,7 @@ def test_without_the_training_group_the_way_to_get_it_is_told(
     def absent(name: str) -> None:
         raise ModuleNotFoundError(f"No module named 'numpy' (needed by {name})", name="numpy")
 
-    monkeypatch.setattr(cli, "import_module", absent)
+    monkeypatch.setattr(offline, "import_module", absent)
     code, output = run("train", "--data", str(tmp_path))
     assert code == 1
     assert "make install" in output
@@ -61,7 +59,7 @@ def test_a_missing_folder_is_a_usage_error() -> None:
 
 def hourly_table(path: Path, patients: int) -> None:
     """Made-up patients, every third of whom has a rise; nobody real."""
-    rows = ["patient_id,hour,age,sex,creatinine,urea_nitrogen,mean_bp"]
+    rows = ["patient_id,hour,age_years,sex,creatinine_mg_dl,urea_nitrogen_mg_dl,mean_bp_mmhg"]
     for number in range(patients):
         sex, level = ("female", "male")[number % 2], 0.7 + number % 7 / 10
         rise = 0.4 if number % 3 == 0 else 0.1 * (number % 2)
@@ -94,33 +92,3 @@ def test_validate_says_when_there_are_too_few_events_or_nothing_it_can_read(tmp_
     (tmp_path / "empty").mkdir()
     code, output = run("validate", "--data", str(tmp_path / "empty"), "--out", str(tmp_path / "out"))
     assert (code, "neither" in output) == (1, True)
-
-
-def test_fhir_bundles_become_stays_and_unreadable_ones_are_counted(tmp_path: Path) -> None:
-    def observation(name: str, hour: int, value: float) -> dict[str, object]:
-        return {
-            "resourceType": "Observation",
-            "id": name,
-            "status": "final",
-            "code": {"coding": [{"system": "http://loinc.org", "code": "2160-0"}]},
-            "subject": {"reference": "Patient/made-up"},
-            "effectiveDateTime": f"2031-05-04T{hour:02d}:00:00Z",
-            "valueQuantity": {
-                "value": value,
-                "unit": "mg/dL",
-                "system": "http://unitsofmeasure.org",
-                "code": "mg/dL",
-            },
-        }
-
-    patient = {"resourceType": "Patient", "id": "made-up", "gender": "female", "birthDate": "1971-05-04"}
-    resources = [patient, observation("one", 2, 0.9), observation("two", 8, 1.1)]
-    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": r} for r in resources]}
-    path = tmp_path / "charts.ndjson"
-    path.write_text(json.dumps(bundle) + "\n\n{}\nnot json\n", encoding="utf-8")
-    given = read_local_data(path, site="Ours", now=datetime(2031, 6, 1, tzinfo=UTC))
-    assert given.unreadable == 2
-    (stay,) = given.stays
-    assert stay.timeline.series[Analyte.CREATININE].hours == [0.0, 6.0]
-    assert stay.timeline.series[Analyte.CREATININE].values == [0.9, 1.1]
-    assert stay.hospital == "Ours"

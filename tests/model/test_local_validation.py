@@ -1,13 +1,9 @@
 """`aki model validate`: the bundled artifact on made-up patients, its figures, its page and its refusals."""
 
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import pytest
 
 from model.artifact import load_bundled_model
@@ -15,16 +11,20 @@ from model.feature_list import FEATURES
 from model.features import Series, Timeline
 from model.risk import Head
 from model.snapshot import Sex
-from model.training.cohort import CohortStay, CohortUnreadable
+from model.training.cohort import CohortStay, Source
 from model.training.distribution import distribution_of
 from model.training.labels import onset_landmarks
 from model.training.landmark_table import LandmarkTable, build_table
-from model.validation.alerts import alert_burden, threshold_for
+from model.validation import creatinine_rival
+from model.validation.alerts import alert_burden, threshold_for, unforeseeable
 from model.validation.charts import Axis, Line, chart
+from model.validation.comparators import creatinine_only
 from model.validation.drift import stability_index
-from model.validation.hourly_table import read_hourly_table
-from model.validation.html_report import report, table
-from model.validation.local import TooFewEvents, decision_curve, head_log_odds, validate
+from model.validation.flow import flow_of
+from model.validation.html_report import report
+from model.validation.html_tables import table
+from model.validation.local import MOMENTS, Reference, TooFewEvents, decision_curve, head_log_odds, validate
+from model.validation.missing import analytes_read, groups
 from model.validation.study import rounded
 
 MODEL = load_bundled_model()
@@ -60,7 +60,8 @@ def landmarks(stays: list[CohortStay]) -> LandmarkTable:
 def found(stays: list[CohortStay], landmarks: LandmarkTable) -> dict[str, Any]:
     own = distribution_of(landmarks.values)
     heads = [head for head in (MODEL.onset_head, MODEL.progression_head) if head is not None]
-    measured = validate(stays, MODEL, {head.id: own for head in heads}, site="<Hôpital>", resamples=20)
+    reference = Reference({head.id: own for head in heads}, creatinine_rival.read_frozen())
+    measured = validate(stays, MODEL, reference, site="<Hôpital>", resamples=20)
     return rounded(measured | {"data": "made up", "command": "aki model validate", "notes": ["<beware>"]})  # type: ignore[no-any-return]
 
 
@@ -75,12 +76,16 @@ def test_the_batch_scores_as_the_page_does(head: Head, stays: list[CohortStay], 
 
 def test_every_figure_is_there_with_its_interval(found: dict[str, Any]) -> None:
     onset = found["onset"]
-    for name in ("bundled", "creatinine_only"):
+    for name in ("bundled", "creatinine_only", "creatinine_only_frozen"):
         for measure in ("auroc", "auprc", "brier", "calibration_slope", "calibration_intercept"):
             estimate = onset["models"][name][measure]
             assert estimate["low"] <= estimate["value"] <= estimate["high"]
     assert onset["models"]["bundled"]["auroc"]["value"] > 0.5
-    assert {"sex", "age", "kidney function", "hospital", "unit"} == set(onset["subgroups"])
+    divisions = {"sex", "age", "kidney function", "hospital", "unit", "time in the stay"}
+    assert divisions == set(onset["subgroups"])
+    assert set(onset["auroc_gain"]) == {"creatinine_only", "creatinine_only_frozen"}
+    for rules in onset["alerts"].values():
+        assert {"two_false_per_true", "one_false_per_true"} <= set(rules)
 
 
 def test_against_its_own_patients_nothing_has_drifted(found: dict[str, Any]) -> None:
@@ -123,19 +128,23 @@ def test_cells_and_chart_names_are_escaped() -> None:
     assert "<b>" not in chart("<b>", axis, axis, [Line("<b>", [(0.1, 0.2), (0.3, 5.0)])])
 
 
+NOTHING = Reference({}, {})
+
+
 def test_few_events_are_refused_and_not_measured_badly() -> None:
     random = np.random.default_rng(13)
     with pytest.raises(TooFewEvents, match="needed"):
-        validate([stay(n, random) for n in range(5)], MODEL, {}, site="s", resamples=10)
+        validate([stay(n, random) for n in range(5)], MODEL, NOTHING, site="s", resamples=10)
     with pytest.raises(TooFewEvents):
-        validate([], MODEL, {}, site="s", resamples=10)
+        validate([], MODEL, NOTHING, site="s", resamples=10)
 
 
 def test_flagging_all_and_a_perfect_risk_have_the_net_benefit_they_must() -> None:
     outcome = np.array([1.0, 0.0, 0.0, 0.0])
-    points = {p["threshold"]: p for p in decision_curve(outcome * 0.9, outcome * 0.0, outcome)}
-    assert points[0.2]["bundled"] == pytest.approx(0.25)
-    assert points[0.2]["creatinine_only"] == 0.0
+    risks = {"perfect": outcome * 0.9, "silent": outcome * 0.0}
+    points = {p["threshold"]: p for p in decision_curve(risks, outcome)}
+    assert points[0.2]["perfect"] == pytest.approx(0.25)
+    assert points[0.2]["silent"] == 0.0
     assert points[0.2]["flag_all"] == pytest.approx(0.25 - 0.75 * 0.25)
 
 
@@ -147,42 +156,82 @@ def test_the_threshold_keeps_its_budget_or_there_is_none() -> None:
 
 
 def test_several_flags_on_one_day_are_one_alert(landmarks: LandmarkTable) -> None:
-    risk = np.ones(len(landmarks))
-    known = ~np.isnan(landmarks.outcome)
-    burden = alert_burden(0.5, risk[known], risk, landmarks.rows(known), landmarks)
-    assert burden["alerts_per_100_patient_days"] == 100.0
-    assert burden["sensitivity"] == 1.0
-    assert burden["episodes_caught"] == 1.0
+    burden = alert_burden(0.5, np.ones(len(landmarks)), landmarks, resamples=10)
+    assert burden["alerts_per_100_patient_days"] == {"value": 100.0, "low": 100.0, "high": 100.0}
+    assert burden["sensitivity"]["value"] == 1.0
+    assert burden["episodes_caught"]["value"] == 1.0
+    assert burden["ppv"]["low"] < burden["ppv"]["value"] < burden["ppv"]["high"]
+    silent = alert_burden(0.5, np.zeros(len(landmarks)), landmarks, resamples=10)
+    assert silent["ppv"]["value"] is None
+    assert silent["episodes_caught"]["value"] == 0.0
+    assert silent["lead_hours"]["median"] is None
 
 
-ROWS = {
-    "patient_id": ["b", "a", "a"],
-    "hour": [0.0, 12.0, 0.0],
-    "age": [50.0, 61.0, 61.0],
-    "sex": ["male", "female", "female"],
-    "creatinine": [1.0, 1.3, 0.9],
-    "mean_bp": [70.0, 23.0, 66.0],
-    "unit_type": ["medical", None, None],
-}
+def rising(patient: str, *creatinine: tuple[float, float], **more: Any) -> CohortStay:
+    course = Series([hour for hour, _ in creatinine], [value for _, value in creatinine])
+    return CohortStay(patient, "A", Timeline(60.0, Sex.MALE, {CREATININE: course}), **more)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_an_hourly_table_becomes_stays_in_order_without_artefacts(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"own{suffix}"
-    (pa_csv.write_csv if suffix == ".csv" else pq.write_table)(pa.table(ROWS), path)
-    first, second = read_hourly_table(path, "Ours")
-    assert (first.patient_id, first.hospital, first.timeline.sex) == ("a", "Ours", Sex.FEMALE)
-    assert first.timeline.series[CREATININE].values == [0.9, 1.3]
-    pressures = next(s for a, s in first.timeline.series.items() if a.value == "mean_bp")
-    assert pressures.values == [66.0]
-    assert second.unit_type == "medical"
+def test_an_episode_belongs_to_a_stay_its_lead_counts_from_the_first_flag_and_an_unseen_one_is_counted() -> None:
+    early = rising("a", (0.0, 1.0), (20.0, 1.1), (40.0, 1.5), ends=50.0)
+    again = rising("a", (500.0, 1.0), (530.0, 1.6), begins=400.0)
+    unseen = rising("b", (0.0, 1.0), (60.0, 1.6))
+    table = build_table([early, again, unseen], onset_landmarks)
+    risk = np.where(table.hour == 20.0, 0.9, 0.1)
+    burden = alert_burden(0.5, risk, table, resamples=10)
+    assert burden["episodes"] == 2
+    assert burden["episodes_caught"]["value"] == 0.5
+    assert burden["lead_hours"] == {"median": 20.0, "q1": 20.0, "q3": 20.0}
+    assert unforeseeable(table) == 1
 
 
-def test_a_table_without_a_needed_column_is_refused_by_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "own.csv"
-    pa_csv.write_csv(pa.table({k: v for k, v in ROWS.items() if k != "creatinine"}), path)
-    with pytest.raises(CohortUnreadable, match="creatinine"):
-        list(read_hourly_table(path, "Ours"))
-    path.write_bytes(b"patient_id,hour,age,sex,creatinine\na,x,1,male,1\n")
-    with pytest.raises(CohortUnreadable, match="hour"):
-        list(read_hourly_table(path, "Ours"))
+def test_every_stay_is_accounted_for_once() -> None:
+    child = CohortStay("c", "A", Timeline(14.0, Sex.MALE, {CREATININE: Series([0.0], [1.0])}))
+    bare = CohortStay("d", "A", Timeline(60.0, Sex.MALE, {}))
+    found = flow_of(
+        [
+            child,
+            bare,
+            rising("e", (0.0, 5.0)),
+            rising("f", (0.0, 1.0)),
+            rising("g", (0.0, 1.0), (9.0, 1.0)),
+            rising("h", (-20.0, 1.0), (1.0, 1.6), begins=0.0),
+        ]
+    )
+    assert list(found.values()) == [1, 1, 1, 1, 1, 1]
+
+
+def test_a_missing_input_takes_every_feature_that_reads_it_away() -> None:
+    read = {feature.id: analytes_read(feature) for feature in FEATURES}
+    assert {a.value for a in read["shock_index_6h"]} == {"heart_rate", "systolic_bp"}
+    assert {a.value for a in read["urea_to_creatinine"]} == {"urea_nitrogen", "creatinine"}
+    assert read["age"] == frozenset()
+    assert all(CREATININE not in inputs and inputs for inputs in groups().values())
+
+
+def test_only_an_input_that_is_measured_can_be_lost(found: dict[str, Any]) -> None:
+    rows = {row["group"]: row for row in found["onset"]["without"]}
+    assert rows["Urea nitrogen"]["known_share"] == 1.0
+    assert rows["Urea nitrogen"]["auroc_change"]["value"] != 0.0
+    assert rows["Lactate"]["known_share"] == 0.0
+    assert rows["Lactate"]["auroc_change"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_the_largest_gaps_are_said_in_words_on_the_page(found: dict[str, Any]) -> None:
+    discrimination, calibration = found["onset"]["largest_gaps"]
+    assert discrimination.startswith("Largest gap in discrimination, by ")
+    assert "times as often as predicted" in calibration
+    assert "Largest gap in calibration" in report(found)
+
+
+def test_both_views_are_measured_and_the_grid_asks_more_often(stays: list[CohortStay]) -> None:
+    counts = {name: len(build_table(stays, onset_landmarks, moments=moments)) for name, moments in MOMENTS.items()}
+    assert counts["6h"] > counts["creatinine"]
+
+
+def test_the_frozen_regression_scores_as_when_it_was_fitted(landmarks: LandmarkTable) -> None:
+    rival = creatinine_rival.frozen({"onset": landmarks}, [Source("made-up", "0" * 64, 300)])
+    fit = creatinine_only(landmarks.evaluable())
+    scored = creatinine_rival.log_odds(rival, "onset", landmarks.values)
+    assert scored == pytest.approx(fit(landmarks.values), abs=1e-6)
+    assert set(creatinine_rival.read_frozen()["heads"]) == {"onset", "progression"}
