@@ -1,5 +1,6 @@
 """gunicorn: threads in a few workers, loaded once, stopped gently. Every number comes from the AKI_* settings."""
 
+import gc
 import os
 import shutil
 import sys
@@ -48,6 +49,9 @@ def when_ready(server: Any) -> None:
     except AuditFailed:
         server.log.error("the audit trail cannot be written: no patient will be shown")
     services.engine.dispose()
+    # What is loaded stays loaded: searching it for garbage made one hook call in a hundred 30 ms slower.
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ARG001
