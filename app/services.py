@@ -120,6 +120,12 @@ class AppServices:
         """Which model answers, for the audit trail."""
         return None if isinstance(self.model, ModelError) else self.model.identity.sha256
 
+    def recalibration_sha256(self, ehr_id: str | None) -> str | None:
+        """Which recalibration lies over the model at this EHR, for the audit trail."""
+        model = self.site_models.get(ehr_id or "", self.model)
+        overlay = None if isinstance(model, ModelError) else model.identity.recalibration
+        return None if overlay is None else overlay.sha256
+
     def http_session_for(self, ehr_id: str) -> requests.Session:
         """The only HTTP session for reading this EHR's charts."""
         return self.outbound.for_fhir(ehr_id)
@@ -132,8 +138,8 @@ class AppServices:
         Page and hooks both come through here, so they cannot disagree.
         """
         switch, ehr = self.switches.switch(ehr_id), self.ehrs.by_id(ehr_id)
-        zone = ehr.reading.time_zone
-        made = assess_under(switch, snapshot, now=now, model=self.site_models[ehr_id], policy=ehr.policy, zone=zone)
+        zone, model = ehr.reading.time_zone, self.site_models[ehr_id]
+        made = assess_under(switch, snapshot, now=now, model=model, policy=ehr.policy, zone=zone)
         ASSESSMENTS.labels(ehr_id, type(made).__name__).inc()
         kept = self.predictions.prepare(Look(ehr_id, snapshot, made, switch.mode, channel))
         shown = made if switch.mode == "live" else withhold(made, withheld_because(switch, zone))

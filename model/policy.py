@@ -1,4 +1,4 @@
-"""What a site decides about staging. Every choice has a safe default and is printed where it matters.
+"""What a site decides about staging and risk. Every choice has a safe default and is printed where it matters.
 
 `SitePolicy` is plain data: `pydantic.TypeAdapter(SitePolicy).validate_python(table)` reads it from the
 `[ehr.policy]` table of `ehrs.toml`, refusing unknown keys and naming each wrong one.
@@ -49,11 +49,12 @@ _CONFIGURABLE = frozenset(MEASURED_BASELINES) | {
 
 @dataclass(frozen=True, slots=True)
 class SitePolicy:
-    """One site's staging choices.
+    """One site's choices.
 
     `baseline_methods` names the references a stage may rest on; see docs/kdigo.md for how they compete.
     The adult reference intervals default to those collated by the IFCC for enzymatic assays (Ceriotti, Clin Chem
     2008;54:559); the paediatric upper limits have no default and are the site's own laboratory's, by age and sex.
+    `recalibration` names the overlay file the risk is bent by, `recalibration_key` the key it must be signed with.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -69,6 +70,8 @@ class SitePolicy:
     nhs_reference_interval_male_umol_l: tuple[float, float] = (64.0, 104.0)
     nhs_reference_interval_female_umol_l: tuple[float, float] = (49.0, 90.0)
     nhs_paediatric_upper_limits_umol_l: tuple[tuple[float, float, float], ...] = ()  # (below age, female, male)
+    recalibration: str | None = None
+    recalibration_key: str | None = None  # an Ed25519 public key, base64url, as `aki model recalibration-key` says
 
     def __post_init__(self) -> None:
         unknown = [method for method in self.baseline_methods if method not in _CONFIGURABLE]
@@ -76,6 +79,8 @@ class SitePolicy:
             raise ValueError(f"baseline_methods: {', '.join(unknown) or 'an empty list'} cannot be configured")
         if self.egfr_equation is EgfrEquation.SCHWARTZ:
             raise ValueError("egfr_equation: the Schwartz formula is for children and is used for them by itself")
+        if (self.recalibration is None) != (self.recalibration_key is None):
+            raise ValueError("recalibration and recalibration_key: give both or neither")
         for name in ("urine_max_interval_hours", "current_creatinine_max_age_days", "height_max_age_days"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")

@@ -43,7 +43,7 @@ class Recalibration:
 
 def recalibration_from_json(content: Mapping[str, Any], *, sha256: str) -> Recalibration:
     """The overlay in a document; `sha256` is that of its signed bytes. Raises RecalibrationRefused."""
-    if content.get("schema") != SCHEMA:
+    if not isinstance(content, Mapping) or content.get("schema") != SCHEMA:
         raise RecalibrationRefused(
             "schema", Sentence("This site's recalibration was written for another version of the software.")
         )

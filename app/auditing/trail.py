@@ -65,6 +65,7 @@ class AuditEvent:
     who: str | None = None
     patient_id: str | None = None
     model_sha256: str | None = None
+    recalibration_sha256: str | None = None
     request_id: str | None = None
     encounter_id: str | None = None
     service: str | None = None

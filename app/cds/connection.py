@@ -71,6 +71,7 @@ def _audit_event(services: AppServices, event: CdsEvent) -> AuditEvent:
         who=event.user_id,
         patient_id=event.patient_id,
         model_sha256=event.model_sha256 or services.model_sha256,
+        recalibration_sha256=services.recalibration_sha256(event.ehr_id),
         request_id=g.get("request_id"),
         encounter_id=event.encounter_id,
         service=event.service_id,

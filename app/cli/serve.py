@@ -3,12 +3,17 @@
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from app.cli.configured import configured
+from app.cli.bundles import load_model
+from app.cli.configured import configured, problem_list
 from app.cli.problems import Problem
+from app.configured.ehrs import Ehrs
+from app.configured.recalibrations import recalibration_problem
+from app.configured.settings import Settings
 
 _CONFIG_NAME = "gunicorn.conf.py"
 
@@ -50,7 +55,8 @@ def _default_config() -> Path | None:
 @click.command("check-config")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check_config(as_json: bool) -> None:
-    """Check settings (AKI_*) and EHR registry; name every problem with its place. Exit code 1 when there is one.
+    """Check settings (AKI_*), EHR registry and recalibrations; name every problem with its place. Exit code 1 when
+    there is one.
 
     \b
     aki check-config
@@ -58,6 +64,7 @@ def check_config(as_json: bool) -> None:
     """
     try:
         settings, ehrs = configured()
+        _check_recalibrations(settings, ehrs)
     except Problem as problem:
         if not as_json:
             raise
@@ -74,3 +81,16 @@ def check_config(as_json: bool) -> None:
         click.echo(
             "AKI_DEVELOPMENT is on: http is allowed and a master key is made on first start. Not for patients."
         )
+
+
+def _check_recalibrations(settings: Settings, ehrs: Ehrs) -> None:
+    """Raise Problem when the overlay of a site's policy gives no risk. The start is not stopped by it."""
+    model, today = load_model(), datetime.now(UTC).date()
+    folder, problems = settings.ehrs_file.parent, []
+    for index, ehr in enumerate(ehrs):
+        problem = recalibration_problem(model, ehr.policy, folder, today)
+        if problem:
+            problems.append(f"ehr[{index}].policy.recalibration: {problem}")
+    if problems:
+        cure = "This site gets no risk until it is made anew: aki model recalibrate (docs/recalibration.md)"
+        raise Problem(problem_list(tuple(problems)), cure)

@@ -88,6 +88,7 @@ def record_act(
             who=session.fhir_user or session.user_label,
             patient_id=session.patient_id,
             model_sha256=outcome.model.sha256 if outcome and outcome.model else None,
+            recalibration_sha256=services.recalibration_sha256(session.ehr_id),
             request_id=g.get("request_id"),
         ),
         beside=beside,
