@@ -78,11 +78,15 @@ class World:
 
 @contextmanager
 def running_world(
-    state_dir: Path, entry: dict[str, Any] | None = None, clock: Clock | None = None, **ehr_settings: Any
+    state_dir: Path,
+    entry: dict[str, Any] | None = None,
+    clock: Clock | None = None,
+    database_url: str | None = None,
+    **ehr_settings: Any,
 ) -> Iterator[World]:
     """Both servers. `entry` changes the app's registration of the EHR, the rest the EHR's own settings.
 
-    `clock` is the app's; the EHR's always tells the time.
+    `clock` is the app's; the EHR's always tells the time. A `database_url` must have its schema already.
     """
     late_ehr, late_app = Late(), Late()
     with running(late_ehr) as ehr_url, running(late_app) as app_url:
@@ -99,9 +103,13 @@ def running_world(
             **(entry or {}),
         }
         told = {"clock": clock} if clock else {}
-        services = open_services(settings_for(state_dir, public_url=app_url), ehrs=local_ehrs(table), **told)
+        settings = settings_for(state_dir, public_url=app_url, database_url=database_url)
+        services = open_services(settings, ehrs=local_ehrs(table), **told)
         late_app.application = create_app(services=services)
-        yield World(late_ehr.application, ehr_url, app_url, services)
+        try:
+            yield World(late_ehr.application, ehr_url, app_url, services)
+        finally:
+            services.engine.dispose()
 
 
 def launched_page(world: World, browser: Browser, patient_id: str) -> str:

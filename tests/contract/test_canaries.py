@@ -1,17 +1,19 @@
-"""One patient's name, birth date and token, followed through pages and failures: nowhere but on the page."""
+"""One patient's name, birth date and token, through pages, a draft and failures: nowhere but on the page."""
 
 import gzip
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from app.storage.database import open_engine, upgrade
 from app.telemetry.logs import configure_logs
 from sandbox.store import BUNDLED_PATIENTS
-from tests.builders.databases import stored_bytes
+from tests.builders.databases import ENGINES, fresh_database_url, stored_bytes
 from tests.builders.smart_world import Browser, World, launched_page, running_world
 
 PATIENT = "10005817"
@@ -40,6 +42,9 @@ def _journey(world: World) -> tuple[str, set[str]]:
     shown = browser.get(address).text
     launch_id = urlsplit(address).path.split("/")[2]
     session = world.services.sessions.open(launch_id, browser.cookies)
+    preview = browser.get(f"{address}write/assessment")
+    assert preview.status_code == 200
+    assert "Write" in preview.text
     for fault, value in FAULTS:
         world.ehr.extensions["ehr"].faults.turn_on(fault, value)
         browser.get(address)
@@ -65,10 +70,20 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with fresh_database_url(request.param, tmp_path) as url:
+        engine = open_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        yield url
+
+
 def test_names_and_tokens_are_in_no_log_metric_temporary_file_or_database_page(
-    tmp_path: Path, temporary: Path, capfd: pytest.CaptureFixture[str]
+    database_url: str, tmp_path: Path, temporary: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with running_world(tmp_path / "state") as world:
+    entry = {"write_back": True}
+    with running_world(tmp_path / "state", entry, database_url=database_url) as world:
         configure_logs("DEBUG")  # again, onto the captured stream
         shown, secrets = _journey(world)
         metrics = requests.get(f"{world.app_url}/metrics", timeout=10).text
