@@ -15,7 +15,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-demo demo test check format bench bench-load chaos sbom coverage screenshots clean
+.PHONY: help install install-demo demo test check format bench bench-load chaos sbom coverage screenshots messages clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ check: $(VENV)/.all  ## Lint, types and import contracts
 format: $(VENV)/.all  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+messages: $(VENV)/.all  ## Bring the catalogues of every language up to date and compile them
+	$(BIN)/python -m app.languages.catalogues
 
 bench: $(VENV)/.all  ## Measure speed
 	$(BIN)/python -m pytest tests/bench -m bench -o addopts="" $(PYTEST_ARGS)

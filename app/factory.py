@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.cds.connection import cds_dependencies
 from app.configured.ehrs import load_configuration
 from app.configured.settings import Settings
+from app.languages.reader import add_languages
 from app.launched.reception import LaunchReception, session_blueprint
 from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     _identify_requests(app)
     count_answers(app)
     register_error_pages(app)
+    add_languages(app, services.ehrs)
     add_security_headers(app, services.ehrs, is_https=settings.is_https)
     refuse_what_waited_too_long(app, settings.longest_wait_seconds)
     limits = rate_limits(app)

@@ -10,6 +10,7 @@ from datetime import datetime
 from model.assessment import Contribution
 from model.feature_list import CONCEPTS
 from model.features import Chart, Feature
+from model.sentences import Sentence
 from model.snapshot import Measurement
 
 Scored = tuple[Feature, float, float]  # the feature, its value, its log-odds
@@ -35,7 +36,7 @@ def _contribution(concept: str, items: Sequence[Scored], chart: Chart) -> Contri
     measurement = _measurement_behind(feature, chart)
     return Contribution(
         feature=concept,
-        label=_label(concept, feature),
+        label=label_of(feature),
         log_odds=total,
         value=shown(feature, value),
         unit=None if feature.phrase else feature.unit or None,
@@ -44,21 +45,33 @@ def _contribution(concept: str, items: Sequence[Scored], chart: Chart) -> Contri
     )
 
 
-def shown(feature: Feature, value: float) -> str:
-    """A value as a clinician reads it: rounded to what is measured, changes with their sign."""
+def shown(feature: Feature, value: float) -> Sentence:
+    """A value as a clinician reads it: rounded to what is measured, changes with their sign.
+
+    Its fact `number` is the value itself, for readers of other units and languages.
+    """
     if feature.words:
-        return feature.words[int(value)]
+        return Sentence(feature.words[int(value)])
     rounded = round(value, feature.decimals) + 0.0  # no "-0.0"
     if feature.phrase:
-        return feature.phrase[rounded < 0].format(f"{abs(rounded):.{feature.decimals}f}")
-    return f"{rounded:{'+' if feature.signed and rounded else ''}.{feature.decimals}f}"
+        number = abs(value) if rounded else 0.0
+        return Sentence(feature.phrase[rounded < 0], number=number, unit=feature.unit)
+    sign = "+" if feature.signed and rounded else ""
+    return Sentence(f"{{number:{sign}.{feature.decimals}f}}", number=value if rounded else 0.0)
 
 
-def _label(concept: str, feature: Feature) -> str:
-    name = CONCEPTS[concept]
-    if feature.label.startswith(name) or concept == "creatinine_level" or concept == "creatinine_course":
+def label_of(feature: Feature) -> str:
+    """What a feature is shown under: its concept first, where that does more than repeat it."""
+    name = CONCEPTS[feature.concept]
+    if not has_group(feature):
         return feature.label
     return f"{name}: {feature.label[0].lower()}{feature.label[1:]}"
+
+
+def has_group(feature: Feature) -> bool:
+    """Whether the concept's share stands for more than the feature's own words say."""
+    of_creatinine = feature.concept in ("creatinine_level", "creatinine_course")
+    return not of_creatinine and not feature.label.startswith(CONCEPTS[feature.concept])
 
 
 def _measurement_behind(feature: Feature, chart: Chart) -> Measurement | None:

@@ -169,18 +169,18 @@ _CREATININE = (
     _creatinine("above_low_48h", "Creatinine above its lowest of 48 h by", partial(_above_low, window=48.0)),
     _creatinine("above_low_24h", "Creatinine above its lowest of 24 h by", partial(_above_low, window=24.0)),
     _creatinine("ratio_low_7d", "Creatinine relative to its lowest of 7 days", _ratio_to_low, unit="{ratio}",
-                phrase=("{} times", "")),
+                phrase=("{number:.2f} times", "")),
     _creatinine("below_high_7d", "Creatinine below its highest of 7 days by", _below_high),
     _creatinine("ratio_high_7d", "Creatinine relative to its highest of 7 days", _ratio_to_high, unit="{ratio}",
-                phrase=("{} times", "")),
+                phrase=("{number:.2f} times", "")),
     _creatinine("step", "Creatinine change since the previous result", _step, signed=True),
     _creatinine("slope_48h", "Creatinine trend over 48 h", partial(slope, analyte=CREATININE, window=48.0),
                 unit="mg/dL/h", decimals=3, signed=True),
     _creatinine("headroom", "AKI threshold for creatinine", _headroom,
-                phrase=("reached by a rise of {} mg/dL", "exceeded by {} mg/dL")),
+                phrase=("reached by a rise of {number:.2f} {unit}", "exceeded by {number:.2f} {unit}")),
     _creatinine("relative_headroom", "AKI threshold for creatinine",
                 _relative_headroom, unit="%", decimals=0,
-                phrase=("reached by a rise of {} %", "already exceeded")),
+                phrase=("reached by a rise of {number:.0f} %", "already exceeded")),
 )  # fmt: skip
 
 _PERSON = (
@@ -259,7 +259,7 @@ FEATURES: tuple[Feature, ...] = (
     *_lab(Analyte.ASPARTATE_AMINOTRANSFERASE, "liver", "Aspartate aminotransferase (AST)", 0),
     *_lab(Analyte.ALKALINE_PHOSPHATASE, "liver", "Alkaline phosphatase", 0),
     _creatinine("to_next_stage", "Next AKI stage by creatinine", _to_next_stage, unit="%", decimals=0,
-                phrase=("reached by a rise of {} %", "already reached")),
+                phrase=("reached by a rise of {number:.0f} %", "already reached")),
 )  # fmt: skip
 
 FEATURE_BY_ID: dict[str, Feature] = {feature.id: feature for feature in FEATURES}

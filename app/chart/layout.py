@@ -1,12 +1,13 @@
 """From a creatinine course to plain shapes with pixel positions. No markup here."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from app.chart.scale import Scale, TimeTick, time_ticks, value_ticks
+from app.chart.words import ENGLISH, ChartWords
 
 #: KDIGO 2012: stage n begins at this multiple of the baseline.
 STAGE_RATIOS = ((1, 1.5), (2, 2.0), (3, 3.0))
@@ -14,11 +15,14 @@ STAGE_RATIOS = ((1, 1.5), (2, 2.0), (3, 3.0))
 GAP = timedelta(hours=48)
 _LABEL_HEIGHT = 15.0
 _LABEL_WIDTH = 34.0  # four digits and a point
+_MARGIN_LETTER_WIDTH = 6.6  # of the labels in the right margin, on average; a full-width letter is two
+_LETTERS_ACROSS = 0x2E80  # from here on letters are full-width
 
 
 @dataclass(frozen=True, slots=True)
 class CoursePoint:
-    """One creatinine in mg/dL. `shape` is what the reader must know before trusting it, `shown` its text."""
+    """One creatinine in the chart's unit. `shape` is what the reader must know before trusting it,
+    `shown` its text."""
 
     at: datetime
     value: float
@@ -29,7 +33,10 @@ class CoursePoint:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is drawn: the points from `start` to `end` (the time of the assessment), and the baseline in mg/dL."""
+    """What is drawn: the points from `start` to `end` (the time of the assessment), and the baseline.
+
+    Values are in `words.unit`.
+    """
 
     points: tuple[CoursePoint, ...]
     start: datetime
@@ -38,6 +45,7 @@ class Course:
     baseline: float | None = None
     title: str = "Creatinine course"
     description: str = ""
+    words: ChartWords = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,7 @@ class Layout:
 
 def lay_out(course: Course, frame: Frame) -> Layout:
     """Place the course inside the frame; nothing lies outside the plot except labels in the margins."""
+    frame = _with_room_for(course.words, frame)
     plot = (frame.left, frame.top, frame.width - frame.right, frame.height - frame.bottom)
     x, y = _scales(course, plot)
     dots = tuple(
@@ -125,7 +134,9 @@ def lay_out(course: Course, frame: Frame) -> Layout:
     )
     shown = [p for p in course.points if p.at >= course.start]
     bands = _bands(course.baseline, y)
-    ticks = time_ticks(course.start, course.end, course.time_zone, at_most=frame.time_ticks_at_most)
+    ticks = time_ticks(
+        course.start, course.end, course.time_zone, at_most=frame.time_ticks_at_most, write=course.words.tick
+    )
     return Layout(
         frame=frame,
         dots=dots,
@@ -139,11 +150,20 @@ def lay_out(course: Course, frame: Frame) -> Layout:
     )
 
 
+def _with_room_for(words: ChartWords, frame: Frame) -> Frame:
+    """The frame with a right margin as wide as its longest word, for languages with longer ones."""
+    longest = max(
+        sum(2 if ord(letter) >= _LETTERS_ACROSS else 1 for letter in word)
+        for word in (words.baseline, *words.stages)
+    )
+    return replace(frame, right=max(frame.right, 10 + longest * _MARGIN_LETTER_WIDTH))
+
+
 def _scales(course: Course, plot: tuple[float, float, float, float]) -> tuple[Scale, Scale]:
     """Time left to right; creatinine from 0, high enough that the first two stage limits are in sight."""
     left, top, right, bottom = plot
     values = [p.value for p in course.points if p.at >= course.start]
-    high = max([*(v * 1.15 for v in values), (course.baseline or 0.0) * 2.3, 1.0])
+    high = max([*(v * 1.15 for v in values), (course.baseline or 0.0) * 2.3, course.words.lowest_top])
     x = Scale(course.start.timestamp(), course.end.timestamp(), left, right)
     return x, Scale(0.0, high, bottom, top)
 
@@ -173,11 +193,11 @@ def _margin_labels(
     if course.baseline is None:
         return []
     x = plot[2] + 8
-    placed = [Label(x, y(course.baseline), "Baseline", "baseline")]
+    placed = [Label(x, y(course.baseline), course.words.baseline, "baseline")]
     for band in bands:
         middle = (band.top + band.bottom) / 2
         if all(abs(middle - other.y) >= _LABEL_HEIGHT for other in placed):
-            placed.append(Label(x, middle, f"Stage {band.stage}", "stage"))
+            placed.append(Label(x, middle, course.words.stages[band.stage - 1], "stage"))
     return placed
 
 

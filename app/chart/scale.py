@@ -1,10 +1,14 @@
 """Scales and ticks: where a value or a time stands on the plot, and which of them get a label."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from app.chart.words import ENGLISH
+
+WriteTick = Callable[[datetime, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +48,40 @@ _DAY_STEPS = (1, 2, 7, 14)
 _MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120, 240)
 
 
-def time_ticks(start: datetime, end: datetime, zone: ZoneInfo, *, at_most: int) -> tuple[TimeTick, ...]:
+def time_ticks(
+    start: datetime, end: datetime, zone: ZoneInfo, *, at_most: int, write: WriteTick = ENGLISH.tick
+) -> tuple[TimeTick, ...]:
     """Ticks at local hours, midnights or first days of a month, whichever gives at most `at_most`."""
     span = end - start
     for hours in _HOUR_STEPS:
         if span / timedelta(hours=hours) <= at_most:
-            return tuple(_ticks(start, end, _hours(start, zone, hours), "hour"))
+            return tuple(_ticks(start, end, _hours(start, zone, hours), "hour", write))
     for days in _DAY_STEPS:
         if span / timedelta(days=days) <= at_most:
-            return tuple(_ticks(start, end, _days(start, zone, days), "day"))
+            return tuple(_ticks(start, end, _days(start, zone, days), "day", write))
     months = next((m for m in _MONTH_STEPS if span / timedelta(days=30.4 * m) <= at_most), _MONTH_STEPS[-1])
-    return tuple(_ticks(start, end, _months(start, zone, months), "month" if months < 12 else "year"))
+    kind = "month" if months < 12 else "year"
+    return tuple(_ticks(start, end, _months(start, zone, months), kind, write))
 
 
-def _ticks(start: datetime, end: datetime, moments: Iterator[datetime], kind: str) -> Iterator[TimeTick]:
+def _ticks(
+    start: datetime, end: datetime, moments: Iterator[datetime], kind: str, write: WriteTick
+) -> Iterator[TimeTick]:
     for at in moments:
         if at > end:
             return
         if at >= start:
-            yield TimeTick(at, *_label(at, kind))
+            yield TimeTick(at, *_label(at, kind, write))
 
 
-def _label(at: datetime, kind: str) -> tuple[str, bool]:
+def _label(at: datetime, kind: str, write: WriteTick) -> tuple[str, bool]:
     if kind == "hour" and at.hour:
         return f"{at:%H:%M}", False
     if kind in ("hour", "day"):
-        return f"{at.day} {at:%b}", True
+        return write(at, "MMMd"), True
     if kind == "month":
-        return (f"{at:%b %Y}" if at.month == 1 else f"{at:%b}"), at.month == 1
-    return f"{at:%Y}", True
+        return write(at, "yMMM" if at.month == 1 else "MMM"), at.month == 1
+    return write(at, "y"), True
 
 
 def _hours(start: datetime, zone: ZoneInfo, step: int) -> Iterator[datetime]:

@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from markupsafe import Markup
 
 from app.chart.layout import Course, Dot, Frame, Layout, lay_out
-from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
+from app.chart.words import ChartWords
 
 
 def course_svg(course: Course, frame: Frame) -> Markup:
@@ -23,7 +23,7 @@ def course_svg(course: Course, frame: Frame) -> Markup:
     SubElement(svg, "title", {"id": f"course-{frame.name}-title"}).text = course.title
     SubElement(svg, "desc", {"id": f"course-{frame.name}-desc"}).text = course.description
     _draw_bands(svg, layout)
-    _draw_axes(svg, layout)
+    _draw_axes(svg, layout, course.words)
     _draw_series(svg, layout)
     _draw_labels(svg, layout)
     return Markup(tostring(svg, encoding="unicode"))  # noqa: S704 - built from escaped text by ElementTree
@@ -60,24 +60,24 @@ def _draw_bands(svg: Element, layout: Layout) -> None:
         _line(group, f"course-limit course-limit--{band.stage}", left, band.bottom, right, band.bottom)
 
 
-def _draw_axes(svg: Element, layout: Layout) -> None:
+def _draw_axes(svg: Element, layout: Layout, words: ChartWords) -> None:
     left, top, right, bottom = layout.plot
     group = SubElement(svg, "g", {"aria-hidden": "true"})
     for y, value in layout.value_ticks:
         _line(group, "course-grid", left, y, right, y)
-        _text(group, "course-tick", left - 8, y, f"{value:g}", "end")
+        _text(group, "course-tick", left - 8, y, words.number(value), "end")
         if layout.frame.second_unit:
             _text(
                 group,
                 "course-tick course-tick--second",
                 left - 38,
                 y,
-                f"{value * CREATININE_UMOL_L_PER_MG_DL:.0f}",
+                words.second_number(value * words.second_per_first),
                 "end",
             )
-    _text(group, "course-unit", max(left - 8, 36), top - 16, "mg/dL", "end")
+    _text(group, "course-unit", max(left - 8, 36), top - 16, words.unit, "end")
     if layout.frame.second_unit:
-        _text(group, "course-unit course-tick--second", left - 46, top - 16, "µmol/L", "end")
+        _text(group, "course-unit course-tick--second", left - 46, top - 16, words.second_unit, "end")
     for x, tick in layout.time_ticks:
         _line(group, "course-grid course-grid--major" if tick.major else "course-grid", x, top, x, bottom)
         _line(group, "course-axis", x, bottom, x, bottom + 5)

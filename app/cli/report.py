@@ -10,7 +10,7 @@ from app.presentation.drivers import DriversPanel, drivers_panel
 from app.presentation.forecast import ForecastPanel, forecast_panel
 from app.presentation.inputs import InputsPanel, inputs_panel
 from app.presentation.now import NowPanel, now_panel
-from app.presentation.wording import moment
+from app.presentation.wording import english
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
 
@@ -21,21 +21,21 @@ _TONES = {
     "stage-3": "red",
     "unknown": "bright_black",
 }
-_UTC = ZoneInfo("UTC")
+_SAY = english(ZoneInfo("UTC"))
 
 
 def print_report(outcome: Outcome, snapshot: PatientSnapshot, console: Console | None = None) -> None:
     """Print stage, risk, reasons and data of one patient. No name, no record number."""
     console = console or _wide_console()
-    inputs = inputs_panel(outcome, snapshot)
+    inputs = inputs_panel(outcome, snapshot, _SAY)
     console.print(
-        f"Patient {outcome.patient_id}, assessed as of {moment(outcome.assessed_at, _UTC)} (times in UTC)"
+        f"Patient {outcome.patient_id}, assessed as of {_SAY.moment(outcome.assessed_at)} (times in UTC)"
     )
     for warning in inputs.warnings:
         console.print(f"! {warning}", style="yellow")
-    _print_now(console, now_panel(outcome, snapshot, _UTC))
-    _print_forecast(console, forecast_panel(outcome))
-    drivers = drivers_panel(outcome, _UTC)
+    _print_now(console, now_panel(outcome, snapshot, _SAY))
+    _print_forecast(console, forecast_panel(outcome, _SAY))
+    drivers = drivers_panel(outcome, _SAY)
     if drivers is not None:
         _print_drivers(console, drivers)
     _print_inputs(console, inputs)

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.configured.problems import ConfigurationError
 from app.configured.settings import Settings, load_settings, registry_place
+from app.configured.site_page import DEFAULT_SITE_PAGE, SitePage
 from cds_hooks.clients import CdsClient, CdsClientRegistry
 from cds_hooks.decision import DEFAULT_CARD_POLICY, CardPolicy
 from cds_hooks.errors import MisconfiguredClient
@@ -22,7 +23,7 @@ from model.policy import SitePolicy
 from patient_context.queries import PrefetchVariant
 from patient_context.reading import SiteReading
 
-_PARTS = ("cds", "reading", "policy")
+_PARTS = ("cds", "reading", "policy", "page")
 _CARDS = "cards"  # the table [ehr.cds.cards]
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class EhrConfig:
     reading: SiteReading
     policy: SitePolicy
     cards: CardPolicy = DEFAULT_CARD_POLICY
+    page: SitePage = DEFAULT_SITE_PAGE
 
     @property
     def id(self) -> str:
@@ -131,9 +133,10 @@ def _ehr(table: Mapping[str, Any], place: str, problems: list[str]) -> EhrConfig
     cds = None
     if "cds" in table:
         cds = _checked(lambda: _cds_client(table["cds"], registration), f"{place}.cds", problems)
-    if reading is None or policy is None or cards is None:
+    page = _checked(lambda: _from_table(SitePage, table.get("page", {})), f"{place}.page", problems)
+    if reading is None or policy is None or cards is None or page is None:
         return None
-    return EhrConfig(launch=registration, cds=cds, reading=reading, policy=policy, cards=cards)
+    return EhrConfig(launch=registration, cds=cds, reading=reading, policy=policy, cards=cards, page=page)
 
 
 def _with_secret(table: Mapping[str, Any]) -> dict[str, Any]:

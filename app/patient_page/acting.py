@@ -12,23 +12,25 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, render_template, request, url_for
 
 from app.configured.ehrs import EhrConfig
+from app.languages.reader import site_wording, wording_for
 from app.launched.sessions import LaunchSession, RequestForged
 from app.patient_page.drafts import Draft, WriteDrafts
 from app.patient_page.plans import KINDS, NoPlan, WritePlan, plan
 from app.patient_page.viewing import ReadChart, fhir_access, page_of, record_act, view_chart
-from app.presentation.wording import moment
+from app.presentation.wording import Wording
 from app.presentation.write_preview import write_preview
 from app.services import AppServices
 from app.storage.encryption import sealed_box
+from model.sentences import Sentence
 from patient_context.writer import Capabilities, ChartWriter, Refused, WriteResult, Written, may_create
 from patient_context.writing_forms import provenance
 
 _TITLES: Final = {
-    "draft": "Not written",
-    "writing": "Being written",
-    "written": "Written to the chart",
-    "refused": "Not written",
-    "unconfirmed": "Not confirmed",
+    "draft": Sentence("Not written"),
+    "writing": Sentence("Being written"),
+    "written": Sentence("Written to the chart"),
+    "refused": Sentence("Not written"),
+    "unconfirmed": Sentence("Not confirmed"),
 }
 
 
@@ -54,9 +56,12 @@ class _Acting:
         """Read and assess anew, choose the form, keep it and show it. Writes nothing to the EHR."""
         session, ehr = self._enter(launch_id, kind)
         viewed = view_chart(self.services, session, ehr, self.read_chart)
-        page = page_of(viewed, session, ehr)
-        whose = f"{page.banner.name}, born {page.banner.birth_line}"
-        planned = plan(kind, viewed, session, self._writer(session).capabilities(), page.actions.handover)
+        say, site = wording_for(ehr), site_wording(ehr)
+        page = page_of(viewed, session, ehr, say)
+        whose = say.gettext("{name}, born {born}", name=page.banner.name, born=page.banner.birth_line)
+        handover = page_of(viewed, session, ehr, site).actions.handover
+        capabilities = self._writer(session).capabilities()
+        planned = plan(kind, viewed, session, capabilities, reader=say, site=site, handover=handover)
         already = self._already(session, kind, planned)
         draft = (
             self._keep(session, kind, planned, whose) if isinstance(planned, WritePlan) and not already else None
@@ -67,8 +72,8 @@ class _Acting:
             kind=kind,
             draft=draft,
             no_plan=planned if isinstance(planned, NoPlan) else None,
-            preview=write_preview(draft.resource, ehr.reading.time_zone) if draft else None,
-            already=self._when_and_where(already, ehr) if already else "",
+            preview=write_preview(draft.resource, say) if draft else None,
+            already=self._when_and_where(already, say) if already else "",
             csrf_token=session.csrf_token,
             expires_at=session.expires_at.isoformat(),
             patient_url=url_for("pages.patient", launch_id=session.id),
@@ -92,14 +97,14 @@ class _Acting:
     def written(self, launch_id: str, draft_id: str) -> str:
         """What became of a draft, as often as it is looked at."""
         session, ehr = self._enter(launch_id, KINDS[0])
-        draft = self.drafts.open(draft_id, session.id)
+        draft, say = self.drafts.open(draft_id, session.id), wording_for(ehr)
         return render_template(
             "write/written.html",
             draft=draft,
-            title=_TITLES[draft.state],
-            preview=write_preview(draft.resource, ehr.reading.time_zone),
+            title=say.sentence(_TITLES[draft.state]),
+            preview=write_preview(draft.resource, say),
             ehr_name=ehr.launch.name,
-            settled_at=moment(draft.settled_at, ehr.reading.time_zone) if draft.settled_at else "",
+            settled_at=say.moment(draft.settled_at) if draft.settled_at else "",
             csrf_token=session.csrf_token,
             expires_at=session.expires_at.isoformat(),
             patient_url=url_for("pages.patient", launch_id=session.id),
@@ -155,8 +160,8 @@ class _Acting:
             made = provenance(draft.resource, draft.reference, who=session.fhir_user, at=self.services.clock())
             self._writer(session).add(made)
 
-    def _when_and_where(self, draft: Draft, ehr: EhrConfig) -> str:
-        when = moment(draft.settled_at, ehr.reading.time_zone) if draft.settled_at else ""
+    def _when_and_where(self, draft: Draft, say: Wording) -> str:
+        when = say.moment(draft.settled_at) if draft.settled_at else ""
         return f"{draft.reference or draft.resource['resourceType']}, {when}"
 
 

@@ -9,6 +9,7 @@ from app.patient_page.viewing import ViewedChart
 from app.presentation.actions import ASSESSMENT_FORMS, ORDER_FORM
 from app.presentation.care import repeat_due_at
 from app.presentation.creatinine import known_creatinines
+from app.presentation.wording import Wording
 from model.assessment import Assessment, Outcome
 from patient_context.writer import Capabilities, may_create
 from patient_context.writing import identifier_of, risk_assessment, service_request_creatinine
@@ -21,7 +22,7 @@ KINDS: Final = (ASSESSMENT, REPEAT_CREATININE)
 
 @dataclass(frozen=True, slots=True)
 class WritePlan:
-    """A resource ready to be shown, and why it has this form.
+    """A resource ready to be shown, and why it has this form, in the reader's language.
 
     `same_as` is equal for two plans that would tell the chart the same, whatever the minute they were made.
     """
@@ -40,22 +41,29 @@ class NoPlan:
 
 
 def plan(
-    kind: str, viewed: ViewedChart, session: LaunchSession, capabilities: Capabilities, handover: str
+    kind: str,
+    viewed: ViewedChart,
+    session: LaunchSession,
+    capabilities: Capabilities,
+    *,
+    reader: Wording,
+    site: Wording,
+    handover: str,
 ) -> WritePlan | NoPlan:
-    """What would be written for an act of `KINDS`."""
+    """What would be written for an act of `KINDS`: words and `handover` in the language of the site."""
     if kind == REPEAT_CREATININE:
-        return _order_plan(viewed, session, capabilities)
+        return _order_plan(viewed, session, capabilities, reader, site)
     if not isinstance(viewed.outcome, Assessment):
-        return NoPlan("There is no assessment of this patient to write.")
+        return NoPlan(reader.gettext("There is no assessment of this patient to write."))
     forms = _forms(viewed.outcome, session.encounter_id, handover)
     offered = [form for form in ASSESSMENT_FORMS if form in forms and form in capabilities.creatable]
     permitted = [form for form in offered if may_create(session.scopes, form)]
     if not permitted:
-        return NoPlan(_nowhere(offered))
+        return NoPlan(_nowhere(offered, reader))
     chosen = permitted[0]
     same_as = _sameness(kind, chosen, viewed)
     resource = {**forms[chosen](), "identifier": [identifier_of(viewed.outcome, saying=same_as)]}
-    return WritePlan(resource, _why(chosen), chosen in capabilities.identifiable, same_as)
+    return WritePlan(resource, _why(chosen, reader), chosen in capabilities.identifiable, same_as)
 
 
 def _forms(
@@ -73,9 +81,13 @@ def _forms(
     return forms
 
 
-def _order_plan(viewed: ViewedChart, session: LaunchSession, capabilities: Capabilities) -> WritePlan | NoPlan:
+def _order_plan(
+    viewed: ViewedChart, session: LaunchSession, capabilities: Capabilities, reader: Wording, site: Wording
+) -> WritePlan | NoPlan:
     if ORDER_FORM not in capabilities.creatable or not may_create(session.scopes, ORDER_FORM):
-        return NoPlan("The EHR does not take draft orders from this launch. Order it in the EHR itself.")
+        return NoPlan(
+            reader.gettext("The EHR does not take draft orders from this launch. Order it in the EHR itself.")
+        )
     outcome = viewed.outcome
     same_as = _sameness(REPEAT_CREATININE, ORDER_FORM, viewed)
     due_at = repeat_due_at(outcome, viewed.snapshot) or outcome.assessed_at
@@ -84,10 +96,10 @@ def _order_plan(viewed: ViewedChart, session: LaunchSession, capabilities: Capab
         authored_at=outcome.assessed_at,
         due_at=max(due_at, outcome.assessed_at),
         encounter_id=session.encounter_id,
-        reason=_order_reason(outcome),
+        reason=_order_reason(outcome, site),
         identifier=identifier_of(outcome, saying=same_as),
     )
-    why = "A draft: it becomes an order only when somebody signs it in the EHR."
+    why = reader.gettext("A draft: it becomes an order only when somebody signs it in the EHR.")
     return WritePlan(resource, why, ORDER_FORM in capabilities.identifiable, same_as)
 
 
@@ -103,19 +115,23 @@ def _sameness(kind: str, form: str, viewed: ViewedChart) -> str:
     return "|".join(told)
 
 
-def _order_reason(outcome: Outcome) -> str:
+def _order_reason(outcome: Outcome, say: Wording) -> str:
     if isinstance(outcome, Assessment) and outcome.kdigo and outcome.kdigo.stage:
-        return f"AKI stage {outcome.kdigo.stage} (KDIGO): course of creatinine"
-    return "Risk of acute kidney injury: course of creatinine"
+        return say.gettext("AKI stage {stage} (KDIGO): course of creatinine", stage=outcome.kdigo.stage)
+    return say.gettext("Risk of acute kidney injury: course of creatinine")
 
 
-def _why(form: str) -> str:
+def _why(form: str, say: Wording) -> str:
     if form == ASSESSMENT_FORMS[0]:
-        return "The EHR takes risk assessments, and this launch may create one."
-    return f"The EHR or this launch allows no risk assessment, so it is written as {form}."
+        return say.gettext("The EHR takes risk assessments, and this launch may create one.")
+    return say.gettext("The EHR or this launch allows no risk assessment, so it is written as {form}.", form=form)
 
 
-def _nowhere(offered: list[str]) -> str:
+def _nowhere(offered: list[str], say: Wording) -> str:
     if offered:
-        return "This launch has no right to write to the chart. The text on the patient's page can be copied."
-    return "The EHR takes none of the forms an assessment can have. The text on the patient's page can be copied."
+        return say.gettext(
+            "This launch has no right to write to the chart. The text on the patient's page can be copied."
+        )
+    return say.gettext(
+        "The EHR takes none of the forms an assessment can have. The text on the patient's page can be copied."
+    )

@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from app.chart import NARROW, WIDE, course_svg
 from app.configured.ehrs import EhrConfig
+from app.languages.reader import wording_for
 from app.launched.sessions import LaunchSession
 from app.patient_page.acting import add_acting_routes
 from app.patient_page.plans import KINDS
@@ -52,7 +53,8 @@ def pages_blueprint(
         g.ehr_id = session.ehr_id
         ehr = services.ehrs.by_id(session.ehr_id)
         viewed = view_chart(services, session, ehr, read_chart)
-        return _render_patient(page_of(viewed, session, ehr, window=request.args.get("window")), session)
+        page = page_of(viewed, session, ehr, wording_for(ehr), window=request.args.get("window"))
+        return _render_patient(page, session)
 
     add_acting_routes(pages, services, read_chart)
 

@@ -10,6 +10,7 @@ from app.configured.ehrs import EhrConfig
 from app.launched.sessions import LaunchSession
 from app.patient_page.drug_notes import drug_findings
 from app.presentation import PageSetting, PatientPage, patient_page
+from app.presentation.wording import Wording
 from app.services import AppServices
 from app.watching.predictions import WriteBeside
 from model.assessment import Outcome
@@ -55,12 +56,12 @@ def view_chart(
 
 
 def page_of(
-    viewed: ViewedChart, session: LaunchSession, ehr: EhrConfig, *, window: str | None = None
+    viewed: ViewedChart, session: LaunchSession, ehr: EhrConfig, say: Wording, *, window: str | None = None
 ) -> PatientPage:
-    """What the templates print of a viewed chart."""
+    """What the templates print of a viewed chart, for a reader of `say`."""
     setting = PageSetting(
         ehr_name=ehr.launch.name,
-        time_zone=ehr.reading.time_zone,
+        say=say,
         window=window,
         need_patient_banner=session.need_patient_banner,
         write_back=ehr.launch.write_back,

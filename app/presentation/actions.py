@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.presentation.wording import Wording
 from patient_context.writer import may_create
 
 #: FH-18: the first of these the EHR can create and this launch may create.
@@ -20,17 +21,26 @@ class ActionsPanel:
 
 
 def actions_panel(
-    *, write_back: bool, granted: frozenset[str], ehr_name: str, has_outcome_to_write: bool, handover: str
+    say: Wording,
+    *,
+    write_back: bool,
+    granted: frozenset[str],
+    ehr_name: str,
+    has_outcome_to_write: bool,
+    handover: str,
 ) -> ActionsPanel:
     """`write_back` is the registry's word, `granted` the scopes of this launch: both must allow it."""
     may_write = write_back and has_outcome_to_write and any(may_create(granted, f) for f in ASSESSMENT_FORMS)
     may_order = write_back and may_create(granted, ORDER_FORM)
-    return ActionsPanel(may_write, may_order, _why_not(write_back, may_write or may_order, ehr_name), handover)
+    why_not = "" if may_write or may_order else _why_not(say, write_back, ehr_name)
+    return ActionsPanel(may_write, may_order, why_not, handover)
 
 
-def _why_not(write_back: bool, possible: bool, ehr_name: str) -> str:
-    if possible:
-        return ""
+def _why_not(say: Wording, write_back: bool, ehr_name: str) -> str:
     if not write_back:
-        return f"Writing to {ehr_name} is switched off for this app. The text below can be copied."
-    return f"{ehr_name} did not give this launch the right to write. The text below can be copied."
+        return say.gettext(
+            "Writing to {ehr} is switched off for this app. The text below can be copied.", ehr=ehr_name
+        )
+    return say.gettext(
+        "{ehr} did not give this launch the right to write. The text below can be copied.", ehr=ehr_name
+    )

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
-from app.presentation.wording import clock, day, machine_time
-from model.snapshot import PatientSnapshot
+from app.presentation.wording import Wording, machine_time
+from model.sentences import Sentence
+from model.snapshot import PatientSnapshot, Sex
+
+_SEX_WORDS = {Sex.FEMALE: Sentence("female"), Sex.MALE: Sentence("male")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +27,18 @@ class Banner:
     deceased: bool
 
 
-def banner(snapshot: PatientSnapshot, *, ehr_name: str, zone: ZoneInfo, need_patient_banner: bool) -> Banner:
+def banner(snapshot: PatientSnapshot, say: Wording, *, ehr_name: str, need_patient_banner: bool) -> Banner:
     """The banner of one reading of one chart."""
     return Banner(
-        name=snapshot.name or "Name not in the chart",
-        birth_line=_birth_line(snapshot.birth_date, snapshot.read_at.astimezone(zone)),
-        sex=snapshot.sex.value if snapshot.sex else "not stated",
-        record_number=snapshot.record_number or "not in the chart",
+        name=snapshot.name or say.gettext("Name not in the chart"),
+        birth_line=_birth_line(snapshot.birth_date, snapshot.read_at.astimezone(say.zone), say),
+        sex=say.sentence(_SEX_WORDS[snapshot.sex]) if snapshot.sex else say.gettext("not stated"),
+        record_number=snapshot.record_number or say.gettext("not in the chart"),
         ehr_name=ehr_name,
-        read_clock=clock(snapshot.read_at, zone),
-        read_day=day(snapshot.read_at.astimezone(zone)),
+        read_clock=say.clock(snapshot.read_at),
+        read_day=say.day(snapshot.read_at),
         read_iso=machine_time(snapshot.read_at),
-        time_zone=zone.key,
+        time_zone=say.zone.key,
         compact=not need_patient_banner,
         deceased=snapshot.deceased,
     )
@@ -47,7 +49,7 @@ def age_in_years(birth_date: date, on: datetime) -> int:
     return on.year - birth_date.year - ((on.month, on.day) < (birth_date.month, birth_date.day))
 
 
-def _birth_line(birth_date: date | None, on: datetime) -> str:
+def _birth_line(birth_date: date | None, on: datetime, say: Wording) -> str:
     if birth_date is None:
-        return "not in the chart"
-    return f"{day(birth_date)} ({age_in_years(birth_date, on)} y)"
+        return say.gettext("not in the chart")
+    return say.gettext("{day} ({years} y)", day=say.day(birth_date), years=age_in_years(birth_date, on))

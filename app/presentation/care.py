@@ -9,21 +9,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from app.presentation.creatinine import known_creatinines
 from app.presentation.drugs import DrugsPanel
-from app.presentation.wording import duration, moment, short_moment
+from app.presentation.units import in_unit
+from app.presentation.wording import Wording
 from model.analytes import Analyte
 from model.assessment import Assessment, Outcome
+from model.sentences import Sentence
 from model.snapshot import Concept, Measurement, PatientSnapshot
 
 #: Creatinine at least daily in AKI or at risk of it: within this of the last one.
 REPEAT_WITHIN: Final = timedelta(hours=24)
-_KDIGO: Final = "KDIGO 2012, figure 4"
-_CAUSE: Final = "NICE NG148, 1.4"
-_MANAGING: Final = "NICE NG148, 1.5"
+_KDIGO: Final = Sentence("KDIGO 2012, figure 4")
+_CAUSE: Final = Sentence("NICE NG148, 1.4")
+_MANAGING: Final = Sentence("NICE NG148, 1.5")
 _RECENT: Final = timedelta(hours=48)
+#: The state beside its mark, since a mark alone says nothing to everybody.
+_STATE_WORDS: Final = {
+    "noted": Sentence("from the chart"),
+    "due": Sentence("due"),
+    "unknown": Sentence("not known"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,7 @@ class CareItem:
     finding: str
     source: str
     state: str  # "noted" | "due" | "unknown"
-
-    @property
-    def state_words(self) -> str:
-        """The state beside its mark, since a mark alone says nothing to everybody."""
-        return {"noted": "from the chart", "due": "due", "unknown": "not known"}[self.state]
+    state_words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class _Chart:
     outcome: Assessment
     snapshot: PatientSnapshot
     drugs: DrugsPanel
-    zone: ZoneInfo
+    say: Wording
 
     @property
     def now(self) -> datetime:
@@ -75,18 +78,25 @@ class _Chart:
         series = self.snapshot.measurements(analyte)
         return [m for m in series if self.now - within <= m.at <= self.now and m.available_at <= self.now]
 
+    def item(self, title: str, finding: str, source: str, state: str) -> CareItem:
+        """A line whose title and source are still to be said in the reader's language."""
+        words = self.say.sentence
+        return CareItem(words(title), finding, words(source), state, words(_STATE_WORDS[state]))
+
     def has(self, concept: Concept) -> bool:
         return any(concept in p.concepts and p.active is not False for p in self.snapshot.problems)
 
 
-def care_panel(outcome: Outcome, snapshot: PatientSnapshot, drugs: DrugsPanel, zone: ZoneInfo) -> CarePanel | None:
+def care_panel(outcome: Outcome, snapshot: PatientSnapshot, drugs: DrugsPanel, say: Wording) -> CarePanel | None:
     """The checklist, or None where it would only be noise: no AKI and no high risk, or comfort care."""
     if not isinstance(outcome, Assessment) or any(r.code == "comfort_care" for r in outcome.reasons):
         return None
-    chart = _Chart(outcome, snapshot, drugs, zone)
+    chart = _Chart(outcome, snapshot, drugs, say)
     if not chart.stage and not (outcome.risk and outcome.risk.category == "high"):
         return None
-    because = f"AKI stage {chart.stage}" if chart.stage else "high risk of AKI"
+    because = (
+        say.gettext("AKI stage {stage}", stage=chart.stage) if chart.stage else say.gettext("high risk of AKI")
+    )
     wanted = (*_ALWAYS, *(_IN_AKI if chart.stage else ()))
     return CarePanel(because, tuple(line(chart) for line in wanted))
 
@@ -98,105 +108,135 @@ def repeat_due_at(outcome: Outcome, snapshot: PatientSnapshot) -> datetime | Non
 
 
 def _repeat(chart: _Chart) -> CareItem:
+    title, say = Sentence("Repeat creatinine"), chart.say
     due_at = repeat_due_at(chart.outcome, chart.snapshot)
     if due_at is None:
-        return CareItem("Repeat creatinine", "No earlier value to count from.", _KDIGO, "unknown")
+        return chart.item(title, say.gettext("No earlier value to count from."), _KDIGO, "unknown")
+    moment = say.moment(due_at)
     if due_at <= chart.now:
-        finding = f"Was due by {moment(due_at, chart.zone)}, {duration(chart.now - due_at)} ago (daily)."
-        return CareItem("Repeat creatinine", finding, _KDIGO, "due")
-    return CareItem("Repeat creatinine", f"Due by {moment(due_at, chart.zone)} (daily).", _KDIGO, "due")
+        ago = say.duration(chart.now - due_at)
+        finding = say.gettext("Was due by {moment}, {duration} ago (daily).", moment=moment, duration=ago)
+        return chart.item(title, finding, _KDIGO, "due")
+    return chart.item(title, say.gettext("Due by {moment} (daily).", moment=moment), _KDIGO, "due")
 
 
 def _harmful_drugs(chart: _Chart) -> CareItem:
-    names = chart.drugs.harmful
+    return _drugs(chart, Sentence("Drugs that can harm kidneys"), chart.drugs.harmful)
+
+
+def _drugs(chart: _Chart, title: str, names: tuple[str, ...]) -> CareItem:
+    """Those found; or what is known of the drugs, which says something only where all were read and recognised."""
     if names:
-        return CareItem("Drugs that can harm kidneys", f"Active: {', '.join(names)}.", _KDIGO, "noted")
-    return CareItem("Drugs that can harm kidneys", chart.drugs.words, _KDIGO, _known_whole(chart.drugs))
-
-
-def _known_whole(drugs: DrugsPanel) -> str:
-    """No drug found says something only where every order was read and recognised."""
-    return "noted" if drugs.active and drugs.is_complete else "unknown"
+        finding = chart.say.gettext("Active: {drugs}.", drugs=", ".join(names))
+        return chart.item(title, finding, _KDIGO, "noted")
+    whole = chart.drugs.active and chart.drugs.is_complete
+    return chart.item(title, chart.drugs.words, _KDIGO, "noted" if whole else "unknown")
 
 
 def _perfusion(chart: _Chart) -> CareItem:
+    title, say = Sentence("Volume and perfusion pressure"), chart.say
     pressure = chart.latest(Analyte.MEAN_BP) or chart.latest(Analyte.SYSTOLIC_BP)
-    title = "Volume and perfusion pressure"
     if pressure is None:
-        return CareItem(title, "No blood pressure of the last 48 h.", _KDIGO, "unknown")
-    name = "Mean arterial pressure" if pressure.analyte is Analyte.MEAN_BP else "Systolic pressure"
-    finding = (
-        f"{name} {pressure.value:.0f} mmHg, {short_moment(pressure.at, chart.zone)}. Volume is for the bedside."
+        return chart.item(title, say.gettext("No blood pressure of the last 48 h."), _KDIGO, "unknown")
+    is_mean = pressure.analyte is Analyte.MEAN_BP
+    name = say.gettext("Mean arterial pressure") if is_mean else say.gettext("Systolic pressure")
+    finding = say.gettext(
+        "{name} {mmhg:.0f} mmHg, {moment}. Volume is for the bedside.",
+        name=name,
+        mmhg=pressure.value,
+        moment=say.short_moment(pressure.at),
     )
-    return CareItem(title, finding, _KDIGO, "noted")
+    return chart.item(title, finding, _KDIGO, "noted")
 
 
 def _urine(chart: _Chart) -> CareItem:
+    title, say = Sentence("Urine output"), chart.say
     charted = chart.known(Analyte.URINE_OUTPUT, timedelta(hours=24))
     if not charted:
-        return CareItem("Urine output", "None charted in the last 24 h.", _KDIGO, "unknown")
-    total = sum(m.value for m in charted)
-    last = short_moment(charted[-1].at, chart.zone)
-    return CareItem("Urine output", f"{total:.0f} mL charted in the last 24 h, latest {last}.", _KDIGO, "noted")
+        return chart.item(title, say.gettext("None charted in the last 24 h."), _KDIGO, "unknown")
+    finding = say.gettext(
+        "{ml:.0f} mL charted in the last 24 h, latest {moment}.",
+        ml=sum(m.value for m in charted),
+        moment=say.short_moment(charted[-1].at),
+    )
+    return chart.item(title, finding, _KDIGO, "noted")
 
 
 def _glucose(chart: _Chart) -> CareItem:
-    value = chart.latest(Analyte.GLUCOSE)
-    if value is None:
-        return CareItem("High glucose", "No glucose of the last 48 h.", _KDIGO, "unknown")
-    finding = f"Glucose {value.value:.0f} mg/dL ({value.value / 18.016:.1f} mmol/L), "
-    return CareItem("High glucose", f"{finding}{short_moment(value.at, chart.zone)}.", _KDIGO, "noted")
+    title, say = Sentence("High glucose"), chart.say
+    found = chart.latest(Analyte.GLUCOSE)
+    if found is None:
+        return chart.item(title, say.gettext("No glucose of the last 48 h."), _KDIGO, "unknown")
+    by_mass = f"{say.number(found.value)} mg/dL"
+    by_amount = f"{say.number(in_unit(Analyte.GLUCOSE, found.value, 'mmol/L'), 1)} mmol/L"
+    chosen, other = (by_amount, by_mass) if say.units.of(Analyte.GLUCOSE) else (by_mass, by_amount)
+    finding = say.gettext(
+        "Glucose {value} ({other}), {moment}.", value=chosen, other=other, moment=say.short_moment(found.at)
+    )
+    return chart.item(title, finding, _KDIGO, "noted")
 
 
-def _contrast(_: _Chart) -> CareItem:
-    finding = "Planned imaging is not read by this page. Needed imaging is not to wait for the kidneys."
-    return CareItem("Alternatives to contrast", finding, _KDIGO, "unknown")
+def _contrast(chart: _Chart) -> CareItem:
+    finding = chart.say.gettext(
+        "Planned imaging is not read by this page. Needed imaging is not to wait for the kidneys."
+    )
+    return chart.item(Sentence("Alternatives to contrast"), finding, _KDIGO, "unknown")
 
 
-def _urinalysis(_: _Chart) -> CareItem:
-    finding = "Not read by this page: blood, protein, leucocytes, nitrite and glucose by dipstick."
-    return CareItem("Urinalysis", finding, _CAUSE, "unknown")
+def _urinalysis(chart: _Chart) -> CareItem:
+    finding = chart.say.gettext(
+        "Not read by this page: blood, protein, leucocytes, nitrite and glucose by dipstick."
+    )
+    return chart.item(Sentence("Urinalysis"), finding, _CAUSE, "unknown")
 
 
-def _obstruction(_: _Chart) -> CareItem:
-    finding = "Ultrasound within 24 h if no cause is found or obstruction is possible, 6 h if infected."
-    return CareItem("Cause, obstruction", finding, _CAUSE, "unknown")
+def _obstruction(chart: _Chart) -> CareItem:
+    finding = chart.say.gettext(
+        "Ultrasound within 24 h if no cause is found or obstruction is possible, 6 h if infected."
+    )
+    return chart.item(Sentence("Cause, obstruction"), finding, _CAUSE, "unknown")
 
 
 def _potassium(chart: _Chart) -> CareItem:
+    title, say = Sentence("Complications"), chart.say
     parts = []
-    for analyte, name in ((Analyte.POTASSIUM, "Potassium"), (Analyte.BICARBONATE, "Bicarbonate")):
+    for analyte, name in (
+        (Analyte.POTASSIUM, say.gettext("Potassium")),
+        (Analyte.BICARBONATE, say.gettext("Bicarbonate")),
+    ):
         found = chart.latest(analyte)
         if found is not None:
-            parts.append(f"{name} {found.value:.1f} mmol/L, {short_moment(found.at, chart.zone)}")
+            parts.append(f"{name} {say.number(found.value, 1)} mmol/L, {say.short_moment(found.at)}")
     if not parts:
-        return CareItem("Complications", "No potassium or bicarbonate of the last 48 h.", _MANAGING, "unknown")
-    return CareItem("Complications", f"{'; '.join(parts)}.", _MANAGING, "noted")
+        finding = say.gettext("No potassium or bicarbonate of the last 48 h.")
+        return chart.item(title, finding, _MANAGING, "unknown")
+    return chart.item(title, f"{'; '.join(parts)}.", _MANAGING, "noted")
 
 
 def _dosing(chart: _Chart) -> CareItem:
     names = tuple(dict.fromkeys(r.name for r in chart.drugs.rows if not r.is_nephrotoxic or r.remarks))
-    if not names:
-        return CareItem("Doses for kidney function", chart.drugs.words, _KDIGO, _known_whole(chart.drugs))
-    return CareItem("Doses for kidney function", f"Active: {', '.join(names)}.", _KDIGO, "noted")
+    return _drugs(chart, Sentence("Doses for kidney function"), names)
 
 
 def _nephrology(chart: _Chart) -> CareItem:
     """NICE names the reasons to discuss with a nephrologist within 24 h; those the chart shows are listed."""
+    title, say = Sentence("Talk with nephrology"), chart.say
     on_chart = [
         words
         for words, holds in (
-            ("stage 3", chart.stage >= 3),
-            ("kidney transplant", chart.has(Concept.KIDNEY_TRANSPLANT)),
-            ("kidney failure (CKD 5)", chart.has(Concept.KIDNEY_FAILURE)),
+            (say.gettext("stage 3"), chart.stage >= 3),
+            (say.gettext("kidney transplant"), chart.has(Concept.KIDNEY_TRANSPLANT)),
+            (say.gettext("kidney failure (CKD 5)"), chart.has(Concept.KIDNEY_FAILURE)),
         )
         if holds
     ]
-    title = "Talk with nephrology"
     if on_chart:
-        return CareItem(title, f"NICE, within 24 h; on this chart: {', '.join(on_chart)}.", _MANAGING, "due")
-    finding = "Reasons in NICE: stage 3, no clear cause, no response, complications, transplant, CKD 4 or 5."
-    return CareItem(title, finding, _MANAGING, "noted")
+        finding = say.gettext("NICE, within 24 h; on this chart: {reasons}.", reasons=", ".join(on_chart))
+        return chart.item(title, finding, _MANAGING, "due")
+    finding = say.gettext(
+        "Reasons in NICE: stage 3, no clear cause, no response, complications, transplant, CKD 4 or 5."
+    )
+    return chart.item(title, finding, _MANAGING, "noted")
 
 
 _Line = Callable[[_Chart], CareItem]

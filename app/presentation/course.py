@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from app.chart import Course, CoursePoint
+from app.chart import ChartWords, Course, CoursePoint
 from app.presentation.creatinine import known_creatinines
-from app.presentation.wording import creatinine, day, mg_dl, moment
+from app.presentation.units import MASS, UNITS, in_unit
+from app.presentation.wording import Wording
+from model.analytes import Analyte
 from model.assessment import Assessment, Baseline, Outcome
+from model.sentences import Sentence
 from model.snapshot import Comparator, Measurement, PatientSnapshot
-from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
 
 WINDOWS: dict[str, tuple[str, timedelta | None]] = {
-    "48h": ("48 hours", timedelta(hours=48)),
-    "7d": ("7 days", timedelta(days=7)),
-    "90d": ("90 days", timedelta(days=90)),
-    "all": ("All", None),
+    "48h": (Sentence("48 hours"), timedelta(hours=48)),
+    "7d": (Sentence("7 days"), timedelta(days=7)),
+    "90d": (Sentence("90 days"), timedelta(days=90)),
+    "all": (Sentence("All"), None),
 }
 DEFAULT_WINDOW = "7d"
 _SHORTEST_ALL = timedelta(hours=48)
@@ -35,8 +36,8 @@ class CourseRow:
     """One creatinine in the table beside the chart."""
 
     when: str
-    mg_dl: str
-    umol_l: str
+    value: str
+    other_value: str
     ratio: str
     note: str
     source: str
@@ -44,16 +45,20 @@ class CourseRow:
 
 @dataclass(frozen=True, slots=True)
 class CoursePanel:
-    """`course` is None when the chart holds no creatinine in the window."""
+    """`course` is None when the chart holds no creatinine in the window. `unit` is the reader's."""
 
     windows: tuple[WindowLink, ...]
+    unit: str
+    other_unit: str
+    units: tuple[tuple[str, str], ...]
+    bands_words: str
     course: Course | None
     empty_words: str
     rows: tuple[CourseRow, ...]
     marks: tuple[str, ...]
 
 
-def course_panel(outcome: Outcome, snapshot: PatientSnapshot, zone: ZoneInfo, window: str | None) -> CoursePanel:
+def course_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording, window: str | None) -> CoursePanel:
     """The creatinine course up to the assessment; an unknown `window` means the default one."""
     now = outcome.assessed_at
     known = known_creatinines(snapshot, now)
@@ -61,12 +66,16 @@ def course_panel(outcome: Outcome, snapshot: PatientSnapshot, zone: ZoneInfo, wi
     start = _start(key, known, now)
     shown = tuple(m for m in known if m.at >= start)
     baseline = _baseline(outcome)
-    points = tuple(_point(m, zone) for m in shown)
+    points = tuple(_point(m, say) for m in shown)
     return CoursePanel(
-        windows=tuple(WindowLink(k, label, k == key) for k, (label, _) in WINDOWS.items()),
-        course=_course(points, start, now, zone, baseline) if points else None,
-        empty_words=_empty_words(known, zone),
-        rows=tuple(_row(m, baseline, zone) for m in reversed(shown)),
+        windows=tuple(WindowLink(k, say.sentence(label), k == key) for k, (label, _) in WINDOWS.items()),
+        unit=say.units.creatinine.written,
+        other_unit=say.other_creatinine_unit.written,
+        units=tuple((key, units.creatinine.written) for key, units in UNITS.items()),
+        bands_words=_bands_words(say),
+        course=_course(points, start, now, baseline, say) if points else None,
+        empty_words=_empty_words(known, say),
+        rows=tuple(_row(m, baseline, say) for m in reversed(shown)),
         marks=tuple(sorted({p.shape for p in points} - {"final"})),
     )
 
@@ -93,15 +102,51 @@ def _baseline(outcome: Outcome) -> Baseline | None:
 
 
 def _course(
-    points: tuple[CoursePoint, ...], start: datetime, now: datetime, zone: ZoneInfo, baseline: Baseline | None
+    points: tuple[CoursePoint, ...], start: datetime, now: datetime, baseline: Baseline | None, say: Wording
 ) -> Course:
-    base_words = f" Baseline {mg_dl(baseline.creatinine_mg_dl)}." if baseline else ""
-    many = f"{len(points)} creatinine value{'s' if len(points) != 1 else ''}"
-    description = (
-        f"{many}. First: {points[0].label}. Latest: {points[-1].label}.{base_words} The table below lists all."
+    said = [
+        say.ngettext("{count} creatinine value.", "{count} creatinine values.", len(points)),
+        say.gettext("First: {value}.", value=points[0].label),
+        say.gettext("Latest: {value}.", value=points[-1].label),
+    ]
+    if baseline:
+        said.append(say.gettext("Baseline {value}.", value=say.creatinine_with_unit(baseline.creatinine_mg_dl)))
+    said.append(say.gettext("The table below lists all."))
+    title = say.gettext("Creatinine from {start} to {end}", start=say.day(start), end=say.moment(now))
+    base = _in_unit(baseline.creatinine_mg_dl, say) if baseline else None
+    return Course(points, start, now, say.zone, base, title, " ".join(said), _chart_words(say))
+
+
+def _chart_words(say: Wording) -> ChartWords:
+    """What stands on the chart's axes and margins, in the reader's unit and language."""
+    unit, other = say.units.creatinine, say.other_creatinine_unit
+    one = _in_unit(1.0, say)
+    return ChartWords(
+        unit=unit.written,
+        second_unit=other.written,
+        second_per_first=in_unit(Analyte.CREATININE, 1.0, other.code) / one,
+        lowest_top=one,
+        baseline=say.gettext("Baseline"),
+        stages=tuple(say.gettext("Stage {stage}", stage=n) for n in (1, 2, 3)),
+        number=lambda value: say.marked(f"{value:g}"),
+        second_number=lambda value: say.number(value, 1 if other.decimals else 0),
+        tick=say.tick,
     )
-    title = f"Creatinine from {day(start.astimezone(zone))} to {moment(now, zone)}"
-    return Course(points, start, now, zone, baseline.creatinine_mg_dl if baseline else None, title, description)
+
+
+def _bands_words(say: Wording) -> str:
+    """KDIGO gives the rise in both units; its own rounding is kept."""
+    in_both = (f"{say.number(0.3, 1)} mg/dL", f"{say.number(26.5, 1)} µmol/L")
+    first, second = in_both if say.units is MASS else in_both[::-1]
+    return say.gettext(
+        "Bands: KDIGO stage by the ratio to the baseline; a rise of {rise} ({other}) within 48 h is stage 1 too.",
+        rise=first,
+        other=second,
+    )
+
+
+def _in_unit(mg_dl: float, say: Wording) -> float:
+    return in_unit(Analyte.CREATININE, mg_dl, say.units.creatinine.code)
 
 
 def _shape(measurement: Measurement) -> str:
@@ -114,38 +159,43 @@ def _shape(measurement: Measurement) -> str:
     return "preliminary" if measurement.preliminary else "final"
 
 
-def _point(measurement: Measurement, zone: ZoneInfo) -> CoursePoint:
+def _point(measurement: Measurement, say: Wording) -> CoursePoint:
     sign = measurement.comparator.value if measurement.comparator else ""
-    label = f"{sign}{mg_dl(measurement.value)}, {_when(measurement, zone)}"
-    return CoursePoint(
-        measurement.at, measurement.value, label, _shape(measurement), creatinine(measurement.value)
-    )
+    label = f"{sign}{say.creatinine_with_unit(measurement.value)}, {_when(measurement, say)}"
+    value, shown = _in_unit(measurement.value, say), say.creatinine(measurement.value)
+    return CoursePoint(measurement.at, value, label, _shape(measurement), shown)
 
 
-def _when(measurement: Measurement, zone: ZoneInfo) -> str:
-    if measurement.day_only:
-        return day(measurement.at.astimezone(zone))
-    return moment(measurement.at, zone)
+def _when(measurement: Measurement, say: Wording) -> str:
+    return say.day(measurement.at) if measurement.day_only else say.moment(measurement.at)
 
 
-_NOTES = {"below": "below the limit given", "above": "above the limit given", "day": "time unknown"}
+_NOTES = {
+    "below": Sentence("below the limit given"),
+    "above": Sentence("above the limit given"),
+    "day": Sentence("time unknown"),
+}
 
 
-def _row(measurement: Measurement, baseline: Baseline | None, zone: ZoneInfo) -> CourseRow:
+def _row(measurement: Measurement, baseline: Baseline | None, say: Wording) -> CourseRow:
     sign = measurement.comparator.value if measurement.comparator else ""
-    ratio = f"{measurement.value / baseline.creatinine_mg_dl:.2f}" if baseline else ""
-    notes = [_NOTES.get(_shape(measurement), "")] + (["preliminary"] if measurement.preliminary else [])
+    notes = [_NOTES.get(_shape(measurement), "")]
+    notes += [Sentence("preliminary")] if measurement.preliminary else []
     return CourseRow(
-        when=_when(measurement, zone),
-        mg_dl=f"{sign}{creatinine(measurement.value)}",
-        umol_l=f"{sign}{measurement.value * CREATININE_UMOL_L_PER_MG_DL:.0f}",
-        ratio=ratio,
-        note=", ".join(n for n in notes if n),
+        when=_when(measurement, say),
+        value=f"{sign}{say.creatinine(measurement.value)}",
+        other_value=f"{sign}{say.creatinine(measurement.value, say.other_creatinine_unit)}",
+        ratio=say.number(measurement.value / baseline.creatinine_mg_dl, 2) if baseline else "",
+        note=", ".join(say.sentence(n) for n in notes if n),
         source=measurement.source,
     )
 
 
-def _empty_words(known: tuple[Measurement, ...], zone: ZoneInfo) -> str:
+def _empty_words(known: tuple[Measurement, ...], say: Wording) -> str:
     if not known:
-        return "The chart holds no creatinine that could be used."
-    return f"No creatinine in this window. The latest is of {_when(known[-1], zone)}: {mg_dl(known[-1].value)}."
+        return say.gettext("The chart holds no creatinine that could be used.")
+    return say.gettext(
+        "No creatinine in this window. The latest is of {moment}: {value}.",
+        moment=_when(known[-1], say),
+        value=say.creatinine_with_unit(known[-1].value),
+    )

@@ -6,9 +6,8 @@ What a drug does is the clinical core's knowledge; here it only becomes words. A
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
-from app.presentation.wording import short_moment
+from app.presentation.wording import Wording
 from model.assessment import Outcome
 from model.snapshot import Medication, PatientSnapshot
 
@@ -82,18 +81,21 @@ class DrugsPanel:
 
 
 def drugs_panel(
-    outcome: Outcome, snapshot: PatientSnapshot, zone: ZoneInfo, notes_on: DrugNotes | None
+    outcome: Outcome, snapshot: PatientSnapshot, say: Wording, notes_on: DrugNotes | None
 ) -> DrugsPanel:
     """The active drugs with something to ask about. Without `notes_on` nothing is judged, and that is said."""
     now = outcome.assessed_at
     active = [m for m in snapshot.medications if is_active(m, now)]
     if notes_on is None:
-        words = f"Drugs are not judged by this version. Active on the chart: {len(active)}."
+        words = say.gettext(
+            "Drugs are not judged by this version. Active on the chart: {count}.", count=len(active)
+        )
         return DrugsPanel((), len(active), words, is_complete=False)
     found = notes_on(snapshot, outcome)
-    rows = tuple(_row(note, zone) for note in found.notes)
+    rows = tuple(_row(note, say) for note in found.notes)
     complete = not found.unrecognised and not _is_unread(snapshot)
-    return DrugsPanel(rows, len(active), _words(snapshot, len(active), len(rows), found.unrecognised), complete)
+    words = _words(snapshot, len(active), len(rows), found.unrecognised, say)
+    return DrugsPanel(rows, len(active), words, complete)
 
 
 def is_active(medication: Medication, now: datetime) -> bool:
@@ -103,31 +105,51 @@ def is_active(medication: Medication, now: datetime) -> bool:
     return medication.active is True and started and not ended
 
 
-def _row(note: DrugNote, zone: ZoneInfo) -> DrugRow:
+def _row(note: DrugNote, say: Wording) -> DrugRow:
     drug = note.medication
     return DrugRow(
         name=note.short_name,
         order="" if drug.text.casefold() == note.short_name.casefold() else drug.text,
-        kind=("can harm kidneys" if note.is_nephrotoxic else "depends on kidneys")
-        + (", by its name only" if note.by_name else ""),
+        kind=_kind(note, say),
         is_nephrotoxic=note.is_nephrotoxic,
-        since=short_moment(drug.start_at, zone) if drug.start_at else "",
-        remarks=note.remarks,
+        since=say.short_moment(drug.start_at) if drug.start_at else "",
+        remarks=tuple(Remark(say.sentence(r.title), say.sentence(r.text)) for r in note.remarks),
         source=drug.source,
     )
 
 
-def _words(snapshot: PatientSnapshot, active: int, listed: int, unrecognised: int) -> str:
-    missing = " The drugs could not be read whole: some may be missing." if _is_unread(snapshot) else ""
-    if not active:
-        return missing.strip() or "The chart holds no active drug."
-    of = f"{active} active order{'s' if active != 1 else ''}"
-    harm = "to harm or to depend on kidneys"
-    verb = "is" if listed == 1 else "are"
+def _kind(note: DrugNote, say: Wording) -> str:
+    if note.is_nephrotoxic:
+        return (
+            say.gettext("can harm kidneys, by its name only") if note.by_name else say.gettext("can harm kidneys")
+        )
+    return (
+        say.gettext("depends on kidneys, by its name only") if note.by_name else say.gettext("depends on kidneys")
+    )
+
+
+def _words(snapshot: PatientSnapshot, active: int, listed: int, unrecognised: int, say: Wording) -> str:
+    said = []
+    orders = say.ngettext("{count} active order", "{count} active orders", active)
     if unrecognised:
-        known = f"{listed or 'None'} of the others {verb} known {harm}."
-        return f"{unrecognised} of {of} could not be recognised. {known}{missing}"
-    return f"{listed or 'None'} of {of} {verb} known {harm}.{missing}"
+        said += [say.gettext("{count} of {orders} could not be recognised.", count=unrecognised, orders=orders)]
+        said += [_known_words(listed, say.gettext("the others"), say)]
+    elif active:
+        said += [_known_words(listed, orders, say)]
+    if _is_unread(snapshot):
+        said += [say.gettext("The drugs could not be read whole: some may be missing.")]
+    return " ".join(said) or say.gettext("The chart holds no active drug.")
+
+
+def _known_words(listed: int, orders: str, say: Wording) -> str:
+    if not listed:
+        return say.gettext("None of {orders} are known to harm or to depend on kidneys.", orders=orders)
+    return say.ngettext(
+        "{count} of {orders} is known to harm or to depend on kidneys.",
+        "{count} of {orders} are known to harm or to depend on kidneys.",
+        listed,
+        orders=orders,
+    )
 
 
 def _is_unread(snapshot: PatientSnapshot) -> bool:

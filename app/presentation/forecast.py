@@ -3,11 +3,24 @@
 from dataclasses import dataclass
 
 from app.presentation.reasons import Part, reason_texts
-from app.presentation.wording import in_hundred, natural_frequency, percent
+from app.presentation.wording import Wording, in_hundred
 from model.assessment import Assessment, Outcome, Prediction
+from model.sentences import Sentence
 
-CATEGORY_WORDS = {"low": "Low risk", "moderate": "Moderate risk", "high": "High risk"}
-_CANNOT_KNOW = "It does not see the bedside: volume state, urine not charted, contrast or surgery still planned."
+CATEGORY_WORDS = {
+    "low": Sentence("Low risk"),
+    "moderate": Sentence("Moderate risk"),
+    "high": Sentence("High risk"),
+}
+_IN_SENTENCE = {
+    "low": Sentence("low risk"),
+    "moderate": Sentence("moderate risk"),
+    "high": Sentence("high risk"),
+}
+_CANNOT_KNOW = Sentence(
+    "It does not see the bedside: volume state, urine not charted, contrast or surgery still planned."
+)
+_HOURS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,27 +33,30 @@ class ForecastPanel:
     outcome_words: str
     category: str
     category_words: str
+    category_in_sentence: str
     threshold_words: str
     dots: int | None
+    not_known: str
     reasons: tuple[str, ...] = ()
-    not_known: str = _CANNOT_KNOW
 
 
-def forecast_panel(outcome: Outcome) -> ForecastPanel:
+def forecast_panel(outcome: Outcome, say: Wording) -> ForecastPanel:
     """The risk of a patient without AKI, the progression of one with it, or the reasons there is no number."""
     prediction = shown_prediction(outcome)
     if prediction is None:
-        return _without_number(outcome)
+        return _without_number(outcome, say)
     in_aki = isinstance(outcome, Assessment) and outcome.risk is None
     return ForecastPanel(
-        heading=f"Next {prediction.horizon_hours} hours",
-        percent=percent(prediction.probability),
-        frequency=f"{natural_frequency(prediction.probability)} patients like this".capitalize(),
-        outcome_words=_outcome_words(prediction, in_aki=in_aki),
+        heading=say.gettext("Next {hours} hours", hours=prediction.horizon_hours),
+        percent=say.percent(prediction.probability),
+        frequency=_frequency(prediction.probability, say),
+        outcome_words=_outcome_words(prediction, say, in_aki=in_aki),
         category=prediction.category,
-        category_words=CATEGORY_WORDS.get(prediction.category, prediction.category.capitalize()),
-        threshold_words=_threshold_words(prediction),
+        category_words=say.sentence(CATEGORY_WORDS.get(prediction.category, prediction.category.capitalize())),
+        category_in_sentence=say.sentence(_IN_SENTENCE.get(prediction.category, prediction.category)),
+        threshold_words=_threshold_words(prediction, say),
         dots=in_hundred(prediction.probability),
+        not_known=say.sentence(_CANNOT_KNOW),
     )
 
 
@@ -51,17 +67,32 @@ def shown_prediction(outcome: Outcome) -> Prediction | None:
     return outcome.risk or outcome.progression
 
 
-def _outcome_words(prediction: Prediction, *, in_aki: bool) -> str:
-    verb = "reach" if in_aki else "develop"
-    words = prediction.outcome.replace(">=", "≥")
-    return f"{verb} {words} within {prediction.horizon_hours} hours"
+def _frequency(probability: float, say: Wording) -> str:
+    """The subject of the sentence that `_outcome_words` ends."""
+    if probability < 0.01:
+        return say.gettext("Fewer than 1 in 100 patients like this")
+    if probability > 0.99:
+        return say.gettext("More than 99 in 100 patients like this")
+    return say.gettext("About {count} in 100 patients like this", count=in_hundred(probability))
 
 
-def _threshold_words(prediction: Prediction) -> str:
-    side = "At or above" if prediction.probability >= prediction.threshold else "Below"
-    return f"{side} this site's threshold of {percent(prediction.threshold)}"
+def _outcome_words(prediction: Prediction, say: Wording, *, in_aki: bool) -> str:
+    facts = {"outcome": say.sentence(prediction.outcome.replace(">=", "≥")), "hours": prediction.horizon_hours}
+    if in_aki:
+        return say.gettext("reach {outcome} within {hours} hours", **facts)
+    return say.gettext("develop {outcome} within {hours} hours", **facts)
 
 
-def _without_number(outcome: Outcome) -> ForecastPanel:
-    texts = reason_texts(outcome, Part.RISK) or ("No prediction was made.",)
-    return ForecastPanel("Next 48 hours", "", "", "", "unknown", "No number", "", None, texts)
+def _threshold_words(prediction: Prediction, say: Wording) -> str:
+    threshold = say.percent(prediction.threshold)
+    if prediction.probability >= prediction.threshold:
+        return say.gettext("At or above this site's threshold of {threshold}", threshold=threshold)
+    return say.gettext("Below this site's threshold of {threshold}", threshold=threshold)
+
+
+def _without_number(outcome: Outcome, say: Wording) -> ForecastPanel:
+    texts = reason_texts(outcome, Part.RISK, say) or (say.gettext("No prediction was made."),)
+    heading, no_number = say.gettext("Next {hours} hours", hours=_HOURS), say.gettext("No number")
+    return ForecastPanel(
+        heading, "", "", "", "unknown", no_number, no_number, "", None, say.sentence(_CANNOT_KNOW), texts
+    )

@@ -1,14 +1,15 @@
 """The panel "Data": how much of the chart was used, what was refused and what could not be read."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from app.presentation.creatinine import known_creatinines
 from app.presentation.reasons import INCOMPLETE
-from app.presentation.wording import duration
+from app.presentation.wording import Wording
 from model.assessment import Outcome
-from model.snapshot import PatientSnapshot
+from model.snapshot import PatientSnapshot, Rejected
 
 #: A risk that rests on an older creatinine says little about the next two days (reference/aki.md 3.2).
 STALE_AFTER = timedelta(hours=24)
@@ -38,39 +39,43 @@ class InputsPanel:
     reasons: tuple[str, ...]
 
 
-def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot) -> InputsPanel:
+def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording) -> InputsPanel:
     """What the outcome rests on."""
     rejected = outcome.inputs.rejected or snapshot.rejected
-    counted = Counter(r.reason for r in rejected)
+    counted = Counter(say.sentence(r.reason) for r in rejected)
     return InputsPanel(
         used=outcome.inputs.used,
         refused=len(rejected),
-        refused_rows=tuple(RefusedRow(r.resource, r.reason) for r in rejected[:_LISTED]),
-        refused_summary=tuple((reason.rstrip("."), count) for reason, count in counted.most_common(5)),
-        unread=tuple(f"{_part_words(i.part)}: {i.reason}" for i in snapshot.incomplete),
-        warnings=_warnings(outcome, snapshot),
-        reasons=tuple(r.text for r in outcome.reasons if not r.code.endswith(INCOMPLETE)),
+        refused_rows=tuple(RefusedRow(r.resource, say.sentence(r.reason)) for r in rejected[:_LISTED]),
+        refused_summary=tuple((reason.rstrip(".。"), count) for reason, count in counted.most_common(5)),
+        unread=tuple(f"{_part_words(i.part, say)}: {say.sentence(i.reason)}" for i in snapshot.incomplete),
+        warnings=tuple(_warnings(outcome, snapshot, rejected, say)),
+        reasons=tuple(say.sentence(r.text) for r in outcome.reasons if not r.code.endswith(INCOMPLETE)),
     )
 
 
-def _part_words(part: str) -> str:
+def _part_words(part: str, say: Wording) -> str:
     """A query's name as words: "recent medications"."""
-    return part.replace("_", " ")
+    return say.sentence(part.replace("_", " "))
 
 
-def _warnings(outcome: Outcome, snapshot: PatientSnapshot) -> tuple[str, ...]:
-    warnings = []
+def _warnings(
+    outcome: Outcome, snapshot: PatientSnapshot, rejected: tuple[Rejected, ...], say: Wording
+) -> Iterator[str]:
     if snapshot.incomplete:
-        parts = ", ".join(dict.fromkeys(_part_words(i.part) for i in snapshot.incomplete))
-        warnings.append(f"Part of the chart could not be read ({parts}). What follows may miss something.")
-    doubtful = sum(r.code.startswith(_VALUE_CODES) for r in outcome.inputs.rejected or snapshot.rejected)
-    if doubtful:
-        are = "result was" if doubtful == 1 else "results were"
-        warnings.append(f"{doubtful} {are} not used, for the value or unit: it may be newer than what is shown.")
+        parts = ", ".join(dict.fromkeys(_part_words(i.part, say) for i in snapshot.incomplete))
+        yield say.gettext(
+            "Part of the chart could not be read ({parts}). What follows may miss something.", parts=parts
+        )
+    if doubtful := sum(r.code.startswith(_VALUE_CODES) for r in rejected):
+        yield say.ngettext(
+            "{count} result was not used, for the value or unit: it may be newer than what is shown.",
+            "{count} results were not used, for the value or unit: it may be newer than what is shown.",
+            doubtful,
+        )
     known = known_creatinines(snapshot, outcome.assessed_at)
     if known and outcome.assessed_at - known[-1].at > STALE_AFTER:
-        age = duration(outcome.assessed_at - known[-1].at)
-        warnings.append(f"The latest creatinine is {age} old. The kidneys may have changed since.")
+        age = say.duration(outcome.assessed_at - known[-1].at)
+        yield say.gettext("The latest creatinine is {age} old. The kidneys may have changed since.", age=age)
     if snapshot.deceased:
-        warnings.append("The chart records this patient as deceased.")
-    return tuple(warnings)
+        yield say.gettext("The chart records this patient as deceased.")

@@ -1,22 +1,18 @@
 """The panel "Now": the stage, since when, and against which baseline."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from app.presentation.creatinine import known_creatinines
 from app.presentation.reasons import Part, reason_texts, stage_remarks
-from app.presentation.wording import (
-    COURSE_WORDS,
-    CRITERION_WORDS,
-    baseline_words,
-    duration,
-    mg_dl,
-    moment,
-    umol_l,
-)
+from app.presentation.wording import COURSE_WORDS, CRITERION_WORDS, Wording
 from model.assessment import Assessment, Egfr, InsufficientData, KdigoStaging, NotApplicable, Outcome
+from model.sentences import Sentence
 from model.snapshot import Measurement, PatientSnapshot
+
+#: The alerts of the algorithm that are not names ("AKI 1").
+NHS_WORDS = {"none": Sentence("no alert"), "cannot say": Sentence("cannot say")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,109 +36,134 @@ class NowPanel:
     reasons: tuple[str, ...] = ()
 
 
-def now_panel(outcome: Outcome, snapshot: PatientSnapshot, zone: ZoneInfo) -> NowPanel:
+def now_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording) -> NowPanel:
     """What can be said about the kidneys at the time of the assessment."""
-    latest = _latest_fact(snapshot, outcome.assessed_at, zone)
+    latest = _latest_fact(snapshot, outcome.assessed_at, say)
     match outcome:
         case Assessment():
-            return _assessed(outcome, latest, snapshot, zone)
+            return _assessed(outcome, latest, snapshot, say)
         case InsufficientData():
-            return _unanswered("Cannot be staged", "The chart does not hold what a stage needs.", outcome, latest)
+            detail = say.gettext("The chart does not hold what a stage needs.")
+            return _unanswered(say.gettext("Cannot be staged"), detail, outcome, latest, say)
         case NotApplicable():
-            return _unanswered("Not applicable", "Staging does not apply to this patient.", outcome, latest)
+            detail = say.gettext("Staging does not apply to this patient.")
+            return _unanswered(say.gettext("Not applicable"), detail, outcome, latest, say)
 
 
-def _unanswered(headline: str, detail: str, outcome: InsufficientData | NotApplicable, latest: Fact) -> NowPanel:
-    return NowPanel(headline, detail, "unknown", None, (latest,), reason_texts(outcome, Part.STAGE))
+def _unanswered(
+    headline: str, detail: str, outcome: InsufficientData | NotApplicable, latest: Fact, say: Wording
+) -> NowPanel:
+    return NowPanel(headline, detail, "unknown", None, (latest,), reason_texts(outcome, Part.STAGE, say))
 
 
-def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, zone: ZoneInfo) -> NowPanel:
+def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, say: Wording) -> NowPanel:
     staging = outcome.kdigo
-    facts = (latest, *_staging_facts(outcome, snapshot, zone), *_other_facts(outcome))
+    facts = (latest, *_staging_facts(outcome, snapshot, say), *_other_facts(outcome, say))
     if staging is None or staging.stage is None:
-        detail = "No stage can be given for the latest creatinine."
-        return NowPanel("Cannot be staged", detail, "unknown", None, facts, reason_texts(outcome, Part.STAGE))
+        headline = say.gettext("Cannot be staged")
+        detail = say.gettext("No stage can be given for the latest creatinine.")
+        return NowPanel(headline, detail, "unknown", None, facts, reason_texts(outcome, Part.STAGE, say))
+    remarks = stage_remarks(outcome, say)
     if staging.stage == 0:
-        return NowPanel("No AKI", _no_aki_detail(staging), "none", 0, facts, stage_remarks(outcome))
+        return NowPanel(say.gettext("No AKI"), _no_aki_detail(staging, say), "none", 0, facts, remarks)
     return NowPanel(
-        f"AKI stage {staging.stage}",
-        _aki_detail(staging, outcome.assessed_at, zone),
+        say.gettext("AKI stage {stage}", stage=staging.stage),
+        _aki_detail(staging, outcome.assessed_at, say),
         f"stage-{staging.stage}",
         staging.stage,
         facts,
-        stage_remarks(outcome),
+        remarks,
     )
 
 
-def _no_aki_detail(staging: KdigoStaging) -> str:
+def _no_aki_detail(staging: KdigoStaging, say: Wording) -> str:
     if staging.peak_stage:
-        return f"No KDIGO criterion is met now. Highest stage so far: {staging.peak_stage}."
-    return "No KDIGO criterion is met."
+        return say.gettext(
+            "No KDIGO criterion is met now. Highest stage so far: {stage}.", stage=staging.peak_stage
+        )
+    return say.gettext("No KDIGO criterion is met.")
 
 
-def _aki_detail(staging: KdigoStaging, now: datetime, zone: ZoneInfo) -> str:
+def _aki_detail(staging: KdigoStaging, now: datetime, say: Wording) -> str:
     """`since` is when the AKI began, at whatever stage."""
-    by = f"KDIGO, {CRITERION_WORDS[staging.criterion]}." if staging.criterion else "KDIGO."
+    by = "KDIGO."
+    if staging.criterion:
+        by = say.gettext("KDIGO, {criterion}.", criterion=CRITERION_WORDS[staging.criterion])
     if staging.since is None:
         return by
-    return f"{by} In AKI since {moment(staging.since, zone)} ({duration(now - staging.since)})."
+    since = say.gettext(
+        "In AKI since {moment} ({duration}).",
+        moment=say.moment(staging.since),
+        duration=say.duration(now - staging.since),
+    )
+    return f"{by} {since}"
 
 
-def _latest_fact(snapshot: PatientSnapshot, now: datetime, zone: ZoneInfo) -> Fact:
-    known = known_creatinines(snapshot, now)
+def _latest_fact(snapshot: PatientSnapshot, now: datetime, say: Wording) -> Fact:
+    term, known = say.gettext("Latest creatinine"), known_creatinines(snapshot, now)
     if not known:
-        return Fact("Latest creatinine", "none in the chart")
+        return Fact(term, say.gettext("none in the chart"))
     last = known[-1]
-    return Fact("Latest creatinine", _value(last), f"{umol_l(last.value)} · {_taken(last, now, zone)}")
+    note = f"{say.creatinine_in_other_unit(last.value)} · {_taken(last, now, say)}"
+    return Fact(term, _value(last, say), note)
 
 
-def _value(measurement: Measurement) -> str:
+def _value(measurement: Measurement, say: Wording) -> str:
     sign = measurement.comparator.value if measurement.comparator else ""
-    return f"{sign}{mg_dl(measurement.value)}"
+    return f"{sign}{say.creatinine_with_unit(measurement.value)}"
 
 
-def _taken(measurement: Measurement, now: datetime, zone: ZoneInfo) -> str:
+def _taken(measurement: Measurement, now: datetime, say: Wording) -> str:
     if measurement.day_only:
-        return f"{measurement.at.astimezone(zone):%-d %b %Y}, time unknown"
-    preliminary = ", preliminary" if measurement.preliminary else ""
-    return f"{moment(measurement.at, zone)}, {duration(now - measurement.at)} ago{preliminary}"
+        return say.gettext("{day}, time unknown", day=say.day(measurement.at))
+    facts = {"moment": say.moment(measurement.at), "age": say.duration(now - measurement.at)}
+    if measurement.preliminary:
+        return say.gettext("{moment}, {age} ago, preliminary", **facts)
+    return say.gettext("{moment}, {age} ago", **facts)
 
 
-def _staging_facts(outcome: Assessment, snapshot: PatientSnapshot, zone: ZoneInfo) -> list[Fact]:
+def _staging_facts(outcome: Assessment, snapshot: PatientSnapshot, say: Wording) -> list[Fact]:
     staging = outcome.kdigo
     if staging is None:
         return []
     facts = []
     if staging.baseline:
         base = staging.baseline
-        note = f"{umol_l(base.creatinine_mg_dl)} · {baseline_words(base, zone)}"
-        facts.append(Fact("Baseline", mg_dl(base.creatinine_mg_dl), note))
+        note = f"{say.creatinine_in_other_unit(base.creatinine_mg_dl)} · {say.baseline(base)}"
+        facts.append(Fact(say.gettext("Baseline"), say.creatinine_with_unit(base.creatinine_mg_dl), note))
         known = known_creatinines(snapshot, outcome.assessed_at)
         if known:
-            facts.append(Fact("Ratio", f"{known[-1].value / base.creatinine_mg_dl:.2f} ×", "latest to baseline"))
+            ratio = say.number(known[-1].value / base.creatinine_mg_dl, 2)
+            facts.append(Fact(say.gettext("Ratio"), f"{ratio} ×", say.gettext("latest to baseline")))
     if staging.course:
-        facts.append(Fact("Course", COURSE_WORDS.get(staging.course, staging.course.capitalize())))
+        words = COURSE_WORDS.get(staging.course, staging.course.capitalize())
+        facts.append(Fact(say.gettext("Course"), say.sentence(words)))
     if staging.peak_stage and staging.stage is not None and staging.peak_stage > staging.stage:
-        facts.append(Fact("Highest stage", str(staging.peak_stage), "in this episode"))
+        peak = str(staging.peak_stage)
+        facts.append(Fact(say.gettext("Highest stage"), peak, say.gettext("in this episode")))
     return facts
 
 
-def _other_facts(outcome: Assessment) -> list[Fact]:
+def _other_facts(outcome: Assessment, say: Wording) -> list[Fact]:
     facts = []
     if outcome.egfr:
-        steady = "" if outcome.egfr.steady_state else " · creatinine is not steady: do not dose by this"
         value = f"{outcome.egfr.ml_min_1_73m2:.0f} mL/min/1.73 m²"
-        facts.append(Fact("eGFR", value, f"{outcome.egfr.equation}{steady}{_kinetic(outcome.egfr)}"))
+        facts.append(Fact(say.gettext("eGFR"), say.marked(value), " · ".join(_egfr_notes(outcome.egfr, say))))
     if outcome.nhs:
         ratio = outcome.nhs.ratio
-        note = f"ratio {ratio:.2f} to its own reference value" if ratio is not None else ""
-        value = "no alert" if outcome.nhs.alert == "none" else outcome.nhs.alert
-        facts.append(Fact("NHS England alert", value, note))
+        note = (
+            say.gettext("ratio {ratio:.2f} to its own reference value", ratio=ratio) if ratio is not None else ""
+        )
+        value = say.sentence(NHS_WORDS.get(outcome.nhs.alert, outcome.nhs.alert))
+        facts.append(Fact(say.gettext("NHS England alert"), value, note))
     return facts
 
 
-def _kinetic(egfr: Egfr) -> str:
-    """The estimate that allows for the movement, marked as what it is."""
-    if egfr.kinetic_ml_min_1_73m2 is None:
-        return ""
-    return f" · kinetic estimate {egfr.kinetic_ml_min_1_73m2:.0f} (Chen 2013), for information"
+def _egfr_notes(egfr: Egfr, say: Wording) -> Iterator[str]:
+    """The equation, and the estimate that allows for the movement, marked as what it is."""
+    yield say.sentence(egfr.equation)
+    if not egfr.steady_state:
+        yield say.gettext("creatinine is not steady: do not dose by this")
+    if egfr.kinetic_ml_min_1_73m2 is not None:
+        kinetic = egfr.kinetic_ml_min_1_73m2
+        yield say.gettext("kinetic estimate {egfr:.0f} (Chen 2013), for information", egfr=kinetic)

@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+from app.presentation.wording import Wording
 from model.assessment import Outcome, Reason
 
 
@@ -29,15 +30,16 @@ _ELSEWHERE = ("egfr_", "age_unknown")
 INCOMPLETE = "_incomplete"
 
 
-def reason_texts(outcome: Outcome, part: Part) -> tuple[str, ...]:
+def reason_texts(outcome: Outcome, part: Part, say: Wording) -> tuple[str, ...]:
     """The reasons for one missing part; all of them when none can be told apart. Never an empty excuse."""
     belongs = _is_about_risk if part is Part.RISK else _is_about_stage
-    return tuple(r.text for r in outcome.reasons if belongs(r)) or tuple(r.text for r in outcome.reasons)
+    chosen = [r for r in outcome.reasons if belongs(r)] or outcome.reasons
+    return tuple(say.sentence(r.text) for r in chosen)
 
 
-def stage_remarks(outcome: Outcome) -> tuple[str, ...]:
+def stage_remarks(outcome: Outcome, say: Wording) -> tuple[str, ...]:
     """What must be read with a stage that was given: not recovered yet, a transplant, a pregnancy."""
-    return tuple(r.text for r in outcome.reasons if _is_about_stage(r))
+    return tuple(say.sentence(r.text) for r in outcome.reasons if _is_about_stage(r))
 
 
 def _is_about_risk(reason: Reason) -> bool:

@@ -1,50 +1,229 @@
-"""How values, times and probabilities are written for a clinician. The one place for these words."""
+"""How words, values, times and probabilities are written for one reader. The one place for all of these.
 
+A `Wording` is made once for a page and handed to every panel; nothing here asks who is reading.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from gettext import NullTranslations
 from math import exp
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from babel import Locale
+from babel.dates import format_date, format_skeleton, get_datetime_format
+from babel.numbers import format_percent, get_decimal_symbol
+
+from app.presentation.units import MASS, MOLES, ShownUnit, Units, in_unit
+from model.analytes import Analyte
 from model.assessment import Baseline, BaselineMethod, KdigoCriterion
-from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
+from model.sentences import Sentence
 
-BASELINE_WORDS = {
-    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "median of outpatient values, 8 to 365 days ago",
-    BaselineMethod.MEDIAN_8_365_D: "median of the values 8 to 365 days ago",
-    BaselineMethod.LOWEST_7_D: "lowest of the last 7 days",
-    BaselineMethod.LOWEST_48_H: "lowest of the last 48 hours",
-    BaselineMethod.FIRST_OF_STAY: "first value of this stay",
-    BaselineMethod.ESTIMATED_EGFR_75_MDRD: "assumed: the creatinine of an eGFR of 75 (MDRD)",
-    BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: "assumed: the creatinine of an eGFR of 75 (CKD-EPI 2021)",
-    BaselineMethod.SUPPLIED: "supplied by the sender",
+BASELINE_WORDS: Final = {
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: Sentence("median of outpatient values, 8 to 365 days ago"),
+    BaselineMethod.MEDIAN_8_365_D: Sentence("median of the values 8 to 365 days ago"),
+    BaselineMethod.LOWEST_7_D: Sentence("lowest of the last 7 days"),
+    BaselineMethod.LOWEST_48_H: Sentence("lowest of the last 48 hours"),
+    BaselineMethod.FIRST_OF_STAY: Sentence("first value of this stay"),
+    BaselineMethod.ESTIMATED_EGFR_75_MDRD: Sentence("assumed: the creatinine of an eGFR of 75 (MDRD)"),
+    BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: Sentence(
+        "assumed: the creatinine of an eGFR of 75 (CKD-EPI 2021)"
+    ),
+    BaselineMethod.SUPPLIED: Sentence("supplied by the sender"),
 }
-CRITERION_WORDS = {
-    KdigoCriterion.CREATININE: "by creatinine",
-    KdigoCriterion.URINE_OUTPUT: "by urine output",
-    KdigoCriterion.RRT: "by renal replacement therapy",
+CRITERION_WORDS: Final = {
+    KdigoCriterion.CREATININE: Sentence("by creatinine"),
+    KdigoCriterion.URINE_OUTPUT: Sentence("by urine output"),
+    KdigoCriterion.RRT: Sentence("by renal replacement therapy"),
 }
-COURSE_WORDS = {"rising": "Rising ↗", "stable": "Stable →", "falling": "Falling ↘"}
+COURSE_WORDS: Final = {
+    "rising": Sentence("Rising ↗"),
+    "stable": Sentence("Stable →"),
+    "falling": Sentence("Falling ↘"),
+}
+#: English by day and month, on a clock of 24 hours, as everywhere but in one country.
+_LOCALES: Final = {"en": "en_GB"}
+_DAY: Final = timedelta(days=1)
 
 
-def clock(at: datetime, zone: ZoneInfo) -> str:
-    """ "14:05", in the EHR's time zone."""
-    return f"{at.astimezone(zone):%H:%M}"
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(_LOCALES.get(language, language))
 
 
-def day(at: date) -> str:
-    """ "3 Nov 2026"."""
-    return f"{at.day} {at:%b %Y}"
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One reader's language, clock and units. Times are shown in `zone`, the clock of the EHR."""
+
+    zone: ZoneInfo
+    language: str = "en"
+    catalogue: NullTranslations = field(default_factory=NullTranslations, repr=False)
+    units: Units = MASS
+
+    # --- words: messages name their gaps, {like: .1f this}; numbers and dates in them follow the language -------
+
+    def gettext(self, message: str, /, **facts: Any) -> str:
+        """A message in the reader's language with its gaps filled."""
+        return self._filled(self.catalogue.gettext(message), facts)
+
+    def ngettext(self, one: str, many: str, count: int, /, **facts: Any) -> str:
+        """The form of a message that goes with `count`, which is also its gap {count}."""
+        return self._filled(self.catalogue.ngettext(one, many, count), {"count": count, **facts})
+
+    def pgettext(self, context: str, message: str, /, **facts: Any) -> str:
+        """A message whose English alone does not say which word is meant."""
+        return self._filled(self.catalogue.pgettext(context, message), facts)
+
+    def sentence(self, text: str) -> str:
+        """A sentence of the clinical rooms. One that no catalogue knows stays as it came, in English."""
+        if isinstance(text, Sentence):
+            return self._filled(self.catalogue.gettext(text.pattern), text.facts)
+        return self.catalogue.gettext(text) if text else ""
+
+    def _filled(self, pattern: str, facts: Mapping[str, Any]) -> str:
+        return pattern.format(**{name: _Gap(self, fact) for name, fact in facts.items()}) if facts else pattern
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def number(self, value: float, decimals: int = 0) -> str:
+        """A number with the reader's decimal mark; no thousands are set apart, as in laboratory reports."""
+        return self.marked(f"{value:.{decimals}f}")
+
+    def marked(self, digits: str) -> str:
+        """Digits written with a point, with the reader's decimal mark."""
+        return digits.replace(".", get_decimal_symbol(_locale(self.language)))
+
+    def percent(self, probability: float) -> str:
+        """Whole percent; never "0%" or "100%", which no model can mean."""
+        if probability < 0.01:
+            return f"<{self._percent(1)}"
+        if probability > 0.99:
+            return f">{self._percent(99)}"
+        return self._percent(_whole_percent(probability))
+
+    def _percent(self, whole: int) -> str:
+        return format_percent(whole / 100, locale=_locale(self.language))
+
+    def natural_frequency(self, probability: float) -> str:
+        """ "about 14 in 100": how many of a hundred such patients, which people judge better than a percentage."""
+        if probability < 0.01:
+            return self.gettext("fewer than 1 in 100")
+        if probability > 0.99:
+            return self.gettext("more than 99 in 100")
+        return self.gettext("about {count} in 100", count=_whole_percent(probability))
+
+    def odds_factor(self, log_odds: float) -> str:
+        """ "×1.5": by how much a finding multiplies the odds."""
+        factor = exp(log_odds)
+        return f"×{self.number(factor, 2 if factor < 10 else 0)}"
+
+    # --- laboratory values --------------------------------------------------------------------------------------
+
+    def creatinine(self, mg_dl: float, unit: ShownUnit | None = None) -> str:
+        """A creatinine in the reader's unit, or another: 0.3, 1.0, 0.85 mg/dL, one decimal at least, two at most,
+        none invented; whole µmol/L."""
+        unit = unit or self.units.creatinine
+        written = f"{in_unit(Analyte.CREATININE, mg_dl, unit.code):.{unit.decimals}f}"
+        return self.marked(written[:-1] if unit.decimals and written.endswith("0") else written)
+
+    def creatinine_with_unit(self, mg_dl: float) -> str:
+        """A creatinine with the reader's unit."""
+        return f"{self.creatinine(mg_dl)} {self.units.creatinine.written}"
+
+    def creatinine_in_other_unit(self, mg_dl: float) -> str:
+        """The same creatinine with the unit the reader did not choose."""
+        return f"{self.creatinine(mg_dl, self.other_creatinine_unit)} {self.other_creatinine_unit.written}"
+
+    @property
+    def other_creatinine_unit(self) -> ShownUnit:
+        """The unit of creatinine the reader did not choose."""
+        return (MASS if self.units is MOLES else MOLES).creatinine
+
+    # --- times --------------------------------------------------------------------------------------------------
+
+    def clock(self, at: datetime) -> str:
+        """ "14:05"."""
+        return f"{at.astimezone(self.zone):%H:%M}"
+
+    def day(self, at: date) -> str:
+        """ "3 Nov 2026": the month as a word, so that no two readers can read two days."""
+        return self._date("yMMMd", at)
+
+    def moment(self, at: datetime) -> str:
+        """ "3 Nov 2026, 14:05"."""
+        return self._with_clock(self._date("yMMMd", at), at)
+
+    def short_moment(self, at: datetime) -> str:
+        """ "3 Nov, 14:05": for tables whose year is stated once."""
+        return self._with_clock(self._date("MMMd", at), at)
+
+    def tick(self, at: datetime, skeleton: str) -> str:
+        """A label on a time axis, by its CLDR skeleton: "MMMd", "yMMM", "MMM", "y"."""
+        return self._date(skeleton, at)
+
+    def _date(self, skeleton: str, at: date) -> str:
+        local = at.astimezone(self.zone) if isinstance(at, datetime) else at
+        return format_skeleton(skeleton, local, locale=_locale(self.language))
+
+    def _with_clock(self, day: str, at: datetime) -> str:
+        pattern = str(get_datetime_format("medium", locale=_locale(self.language)))
+        return pattern.replace("{1}", day).replace("{0}", self.clock(at))
+
+    def long_day(self, at: date) -> str:
+        """ "3 November 2026", inside a sentence."""
+        local = at.astimezone(self.zone) if isinstance(at, datetime) else at
+        return format_date(local, "long", locale=_locale(self.language))
+
+    def duration(self, span: timedelta) -> str:
+        """ "2 d 3 h", "5 h 10 min", "12 min": two parts at most."""
+        minutes = max(int(span.total_seconds() // 60), 0)
+        days, hours = minutes // (60 * 24), minutes // 60
+        if days >= 60 or (days and not hours % 24):
+            return self.gettext("{days} d", days=days)
+        if days:
+            return self.gettext("{days} d {hours} h", days=days, hours=hours % 24)
+        if hours and minutes % 60:
+            return self.gettext("{hours} h {minutes} min", hours=hours, minutes=minutes % 60)
+        return self.gettext("{hours} h", hours=hours) if hours else self.gettext("{minutes} min", minutes=minutes)
+
+    # --- baselines ----------------------------------------------------------------------------------------------
+
+    def baseline(self, baseline: Baseline) -> str:
+        """Method, number of values and date of a baseline, in one phrase."""
+        words = self.sentence(BASELINE_WORDS[baseline.method])
+        if baseline.n > 1:
+            words += self.ngettext(", {count} value", ", {count} values", baseline.n)
+        if baseline.at and baseline.n == 1:
+            words += f", {self.short_moment(baseline.at)}"
+        if baseline.at and baseline.n > 1:
+            words += self.gettext(", latest {day}", day=self.day(baseline.at))
+        return words
 
 
-def moment(at: datetime, zone: ZoneInfo) -> str:
-    """ "3 Nov 2026, 14:05", in the EHR's time zone."""
-    local = at.astimezone(zone)
-    return f"{day(local)}, {local:%H:%M}"
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A fact inside a message: numbers keep the decimals the message asks for, words are translated themselves."""
+
+    wording: Wording
+    fact: Any
+
+    def __format__(self, spec: str) -> str:
+        if isinstance(self.fact, Sentence):
+            return self.wording.sentence(self.fact)
+        if isinstance(self.fact, str):
+            return self.fact
+        if isinstance(self.fact, datetime) and "%H" in spec:
+            return self.wording.moment(self.fact)
+        if isinstance(self.fact, date):
+            return self.wording.long_day(self.fact)
+        return self.wording.marked(format(self.fact, spec))
 
 
-def short_moment(at: datetime, zone: ZoneInfo) -> str:
-    """ "3 Nov, 14:05": for tables whose year is stated once."""
-    local = at.astimezone(zone)
-    return f"{local.day} {local:%b}, {local:%H:%M}"
+def english(zone: ZoneInfo) -> Wording:
+    """For programs and terminals, which speak English."""
+    return Wording(zone)
 
 
 def machine_time(at: datetime) -> str:
@@ -52,72 +231,9 @@ def machine_time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def duration(span: timedelta) -> str:
-    """ "2 d 3 h", "5 h 10 min", "12 min": two parts at most."""
-    minutes = max(int(span.total_seconds() // 60), 0)
-    if minutes >= 60 * 24 * 60:
-        return f"{minutes // (60 * 24)} d"
-    if minutes >= 60 * 24:
-        hours = minutes // 60 % 24
-        return f"{minutes // (60 * 24)} d" + (f" {hours} h" if hours else "")
-    if minutes >= 60:
-        return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
-    return f"{minutes} min"
-
-
-def creatinine(value: float) -> str:
-    """A creatinine in mg/dL as reported: 0.3, 1.0, 0.85. One decimal at least, two at most, none invented."""
-    written = f"{value:.2f}"
-    return written[:-1] if written.endswith("0") else written
-
-
-def mg_dl(value: float) -> str:
-    """A creatinine with its unit."""
-    return f"{creatinine(value)} mg/dL"
-
-
-def umol_l(value_mg_dl: float) -> str:
-    """The same creatinine in µmol/L, whole numbers."""
-    return f"{value_mg_dl * CREATININE_UMOL_L_PER_MG_DL:.0f} µmol/L"
-
-
-def percent(probability: float) -> str:
-    """Whole percent; never "0%" or "100%", which no model can mean."""
-    if probability < 0.01:
-        return "<1%"
-    if probability > 0.99:
-        return ">99%"
-    return f"{_whole_percent(probability)}%"
-
-
-def natural_frequency(probability: float) -> str:
-    """ "about 14 in 100": how many of a hundred such patients, which people judge better than a percentage."""
-    if probability < 0.01:
-        return "fewer than 1 in 100"
-    if probability > 0.99:
-        return "more than 99 in 100"
-    return f"about {_whole_percent(probability)} in 100"
-
-
 def in_hundred(probability: float) -> int:
     """How many of the hundred dots are filled: 0 and 100 stay reserved for what is certain."""
     return min(max(_whole_percent(probability), 1), 99)
-
-
-def odds_factor(log_odds: float) -> str:
-    """ "×1.5": by how much a finding multiplies the odds."""
-    factor = exp(log_odds)
-    return f"×{factor:.2f}" if factor < 10 else f"×{factor:.0f}"
-
-
-def baseline_words(baseline: Baseline, zone: ZoneInfo) -> str:
-    """Method, number of values and date of a baseline, in one phrase."""
-    words = BASELINE_WORDS[baseline.method]
-    counted = f", {baseline.n} value{'s' if baseline.n != 1 else ''}" if baseline.n > 1 else ""
-    dated = f", {short_moment(baseline.at, zone)}" if baseline.at and baseline.n == 1 else ""
-    if baseline.at and baseline.n > 1:
-        dated = f", latest {day(baseline.at.astimezone(zone))}"
-    return f"{words}{counted}{dated}"
 
 
 def _whole_percent(probability: float) -> int:

@@ -9,7 +9,7 @@
   const showAge = () => {
     const minutes = Math.floor((Date.now() - Date.parse(readAt.dateTime)) / 60000);
     if (!Number.isFinite(minutes) || minutes < 1) return;
-    age.textContent = `(${minutes} min ago)`;
+    age.textContent = age.dataset.words.replace("{}", minutes);
     age.classList.toggle("banner__age--stale", minutes >= STALE_MINUTES);
   };
 
@@ -20,7 +20,7 @@
     banner.remove();
     document.getElementById("content")?.remove();
     document.body.append(document.getElementById("expired").content.cloneNode(true));
-    document.title = "Session ended · AKI Sentinel";
+    document.title = document.querySelector(".expired").dataset.title;
     clearInterval(timer);
   };
 
@@ -32,10 +32,10 @@
       const source = document.getElementById(event.target.dataset.copy);
       try {
         await navigator.clipboard.writeText(source.value);
-        document.getElementById("copied").textContent = "Copied";
+        document.getElementById("copied").textContent = event.target.dataset.copied;
       } catch {
         source.select();
-        document.getElementById("copied").textContent = "Not allowed here: press Ctrl+C";
+        document.getElementById("copied").textContent = event.target.dataset.refused;
       }
     });
   }

@@ -8,6 +8,7 @@ from jinja2 import TemplateError
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 
+from app.languages.reader import say
 from app.telemetry.logs import place_of
 from app.web.errors import PublicError, public_error
 
@@ -52,7 +53,7 @@ def _as_json(told: PublicError) -> Response:
                 "code": told.issue,
                 "details": {
                     "coding": [{"system": "urn:aki-sentinel:error", "code": told.code}],
-                    "text": told.cause,
+                    "text": told.cause.replace("{missing}", " and ".join(told.missing)),
                 },
             }
         ],
@@ -65,9 +66,9 @@ def _as_json(told: PublicError) -> Response:
 def _as_page(told: PublicError) -> Response:
     fields = {
         "status": told.status,
-        "title": told.title,
-        "cause": told.cause,
-        "next_step": told.next_step,
+        "title": say(told.title),
+        "cause": _cause(told),
+        "next_step": say(told.next_step),
         "code": told.code,
         "request_id": g.get("request_id"),
     }
@@ -76,6 +77,12 @@ def _as_page(told: PublicError) -> Response:
     except (TemplateError, RuntimeError):
         page = _plain_page(fields)
     return Response(page, status=told.status, mimetype="text/html")
+
+
+def _cause(told: PublicError) -> str:
+    """The cause in the reader's language; what is missing is named in it too."""
+    missing = say(" and ").join(say(kind) for kind in told.missing)
+    return say(told.cause).replace("{missing}", missing)
 
 
 def _plain_page(fields: Mapping[str, object]) -> str:

@@ -26,7 +26,7 @@ TRY_AGAIN: Final = "Wait a moment, then open the app again from the patient's ch
 
 @dataclass(frozen=True, slots=True)
 class PublicError:
-    """What a person and a program are told. `issue` is a FHIR issue-type code."""
+    """What a person and a program are told. `issue` is a FHIR issue-type code; `missing` fills the cause's gap."""
 
     status: int
     code: str
@@ -34,6 +34,7 @@ class PublicError:
     cause: str
     next_step: str
     issue: str
+    missing: tuple[str, ...] = ()
 
 
 _LAUNCH: Final[Mapping[type[Exception], PublicError]] = {
@@ -254,8 +255,9 @@ AUTHORIZATION_CAUSES: Final = MappingProxyType(
     }
 )
 
-_HTTP: Final = MappingProxyType(
+HTTP_ERRORS: Final = MappingProxyType(
     {
+        400: ("Request not understood", "The request is not one this app knows.", "invalid"),
         404: ("Page not found", "There is nothing at this address.", "not-found"),
         405: ("Not possible here", "This address does not accept this kind of request.", "not-supported"),
         413: ("Too large", "The request is larger than this service reads.", "too-long"),
@@ -263,7 +265,7 @@ _HTTP: Final = MappingProxyType(
         503: ("Too busy just now", "More is asked of this service than it can answer in time.", "throttled"),
     }
 )
-_OURS: Final = PublicError(
+OURS: Final = PublicError(
     500,
     "internal-error",
     "Something went wrong in this app",
@@ -281,16 +283,14 @@ def public_error(error: Exception) -> PublicError:
         if kind in PUBLIC_ERRORS:
             row = PUBLIC_ERRORS[kind]
             if isinstance(error, ScopesMissing):
-                return replace(row, cause=row.cause.format(missing=" and ".join(error.missing)))
+                return replace(row, missing=error.missing)
             cause = AUTHORIZATION_CAUSES.get(str(getattr(error, "detail", None)))
             return replace(row, cause=cause) if cause and row.code == "authorization-refused" else row
-    return _OURS
+    return OURS
 
 
 def _http_error(status: int) -> PublicError:
-    if status >= 500 and status not in _HTTP:
-        return replace(_OURS, status=status)
-    title, cause, issue = _HTTP.get(
-        status, ("Request not understood", "The request is not one this app knows.", "invalid")
-    )
+    if status >= 500 and status not in HTTP_ERRORS:
+        return replace(OURS, status=status)
+    title, cause, issue = HTTP_ERRORS.get(status, HTTP_ERRORS[400])
     return PublicError(status, f"http-{status}", title, cause, TRY_AGAIN if status == 503 else REOPEN, issue)

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from app.configured.ehrs import ehrs_from
 from app.configured.settings import Settings
+from app.languages.reader import add_languages
 from app.launched.sessions import cookie_name
 from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
@@ -99,13 +100,14 @@ def services(ehr: FakeEhr, tmp_path: Path) -> AppServices:
     }
     settings = Settings(development=True, state_dir=tmp_path)
     opened = open_services(settings, ehrs=ehrs_from({"ehr": [table]}, development=True), clock=lambda: NOW)
-    return replace(opened, model=FakeModel())
+    return replace(opened, model=FakeModel(), site_models={"riverside": FakeModel()})
 
 
 @pytest.fixture
 def client(services: AppServices) -> FlaskClient:
     app = Flask("app", static_folder=None)
     register_error_pages(app)
+    add_languages(app, services.ehrs)
     app.register_blueprint(pages_blueprint(services, read_chart=lambda *_, **__: RISING))
     app.add_url_rule("/launch/standalone", "launch.launch_standalone", lambda: "")
     return app.test_client()
@@ -325,6 +327,7 @@ def test_ehr_without_write_back_has_no_such_pages_and_no_such_links(
     silent = replace(services, ehrs=ehrs_from({"ehr": [kept]}, development=True))
     app = Flask("app", static_folder=None)
     register_error_pages(app)
+    add_languages(app, services.ehrs)
     app.register_blueprint(pages_blueprint(silent, read_chart=lambda *_, **__: RISING))
     app.add_url_rule("/launch/standalone", "launch.launch_standalone", lambda: "")
     launch = visit()

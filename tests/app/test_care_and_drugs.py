@@ -10,6 +10,7 @@ import pytest
 from app.patient_page.drug_notes import drug_findings
 from app.presentation import PageSetting, PatientPage, patient_page
 from app.presentation.drugs import is_active
+from app.presentation.wording import english
 from model.analytes import Analyte
 from model.assessment import Inputs, InsufficientData, NotApplicable, Outcome, Reason
 from model.snapshot import Coding, Concept, Incomplete, Measurement, Medication, PatientSnapshot, Problem
@@ -31,7 +32,7 @@ IBUPROFEN = drug("ibuprofen 400 MG Oral Tablet", "5640")
 
 
 def page(outcome: Outcome, chart: PatientSnapshot | None = None) -> PatientPage:
-    setting = PageSetting("Riverside EHR", ZONE, drug_notes=drug_findings)
+    setting = PageSetting("Riverside EHR", english(ZONE), drug_notes=drug_findings)
     return patient_page(outcome, chart or snapshot(*SERIES), setting)
 
 

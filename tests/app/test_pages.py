@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from app.configured.ehrs import ehrs_from
 from app.configured.settings import Settings
+from app.languages.reader import add_languages
 from app.launched.sessions import cookie_name
 from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
@@ -30,6 +31,7 @@ REGISTRY = {
             "client_id": "aki",
             "frame_ancestors": ["https://ehr.example.org"],
             "reading": {"time_zone": "Europe/Zurich"},
+            "page": {"creatinine_unit": "mg/dL"},
         }
     ]
 }
@@ -109,13 +111,14 @@ def reader() -> FakeReader:
 def services(tmp_path_factory: pytest.TempPathFactory) -> AppServices:
     settings = Settings(development=True, state_dir=tmp_path_factory.mktemp("state"))
     opened = open_services(settings, ehrs=ehrs_from(REGISTRY, development=True), clock=lambda: NOW)
-    return replace(opened, model=FakeModel())
+    return replace(opened, model=FakeModel(), site_models={"riverside": FakeModel()})
 
 
 @pytest.fixture
 def app(services: AppServices, reader: FakeReader) -> Flask:
     app = Flask("app", static_folder=None)
     register_error_pages(app)
+    add_languages(app, services.ehrs)
     add_security_headers(app, services.ehrs, is_https=True)
     app.register_blueprint(pages_blueprint(services, read_chart=reader, read_card=lambda: CARD))
     app.add_url_rule("/launch/standalone", "launch.launch_standalone", lambda: "")

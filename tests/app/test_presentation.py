@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.presentation import PageSetting, PatientPage, patient_page
-from app.presentation.wording import creatinine as creatinine_words
-from app.presentation.wording import duration, in_hundred, natural_frequency, percent
+from app.presentation.wording import english, in_hundred
 from model.assessment import Contribution, Inputs, InsufficientData, KdigoStaging, NotApplicable, Outcome, Reason
 from model.snapshot import Comparator, Incomplete, PatientSnapshot, Rejected
 from tests.builders.assessed import BASELINE, MODEL, NOW, creatinine, in_aki, no_aki, prediction, snapshot
 
 ZONE = ZoneInfo("America/New_York")
+SAY = english(ZONE)
 SERIES = (creatinine(70, 0.9), creatinine(22, 1.3), creatinine(3, 1.45))
 NO_MODEL = Reason("model_unavailable", "No risk is given: the model is not available.")
 NO_BASELINE = Reason("no_baseline", "There is no earlier creatinine to compare with.")
@@ -23,7 +23,7 @@ DIALYSIS = Reason("maintenance_dialysis", "This patient is on maintenance dialys
 
 
 def page(outcome: Outcome, chart: PatientSnapshot | None = None, **setting: Any) -> PatientPage:
-    return patient_page(outcome, chart or snapshot(*SERIES), PageSetting("Riverside EHR", ZONE, **setting))
+    return patient_page(outcome, chart or snapshot(*SERIES), PageSetting("Riverside EHR", SAY, **setting))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_age_is_the_same_in_the_banner_and_among_the_reasons() -> None:
     ("value", "words"), [(0.3, "0.3"), (1.0, "1.0"), (0.85, "0.85"), (10.4, "10.4"), (88 / 88.42, "1.0")]
 )
 def test_creatinine_is_written_with_the_decimals_it_has(value: float, words: str) -> None:
-    assert creatinine_words(value) == words
+    assert SAY.creatinine(value) == words
 
 
 def test_bars_end_inside_their_half() -> None:
@@ -166,7 +166,7 @@ def test_bars_end_inside_their_half() -> None:
 def test_results_reported_after_the_assessment_are_not_shown() -> None:
     late = replace(creatinine(2, 9.9), available_at=NOW + timedelta(minutes=5))
     shown = page(no_aki(), snapshot(*SERIES, late))
-    assert "9.9" not in {row.mg_dl for row in shown.course.rows}
+    assert "9.9" not in {row.value for row in shown.course.rows}
     assert shown.now.facts[0].value == "1.45 mg/dL"
 
 
@@ -177,7 +177,7 @@ def test_comparator_and_unknown_time_reach_the_table() -> None:
         creatinine(2, 1.0),
     )
     rows = page(no_aki(), chart, window="7d").course.rows
-    assert [(row.mg_dl, row.note) for row in rows] == [
+    assert [(row.value, row.note) for row in rows] == [
         ("1.0", ""),
         ("0.9", "time unknown"),
         ("<0.2", "below the limit given"),
@@ -237,15 +237,15 @@ def test_page_of_a_patient_without_any_data_still_says_who_and_why() -> None:
 
 @given(st.floats(0, 1))
 def test_no_probability_is_ever_written_as_certain(probability: float) -> None:
-    assert percent(probability) not in ("0%", "100%")
+    assert SAY.percent(probability) not in ("0%", "100%")
     assert 1 <= in_hundred(probability) <= 99
-    assert "about 0 " not in natural_frequency(probability)
+    assert "about 0 " not in SAY.natural_frequency(probability)
 
 
 @given(st.floats(0.01, 0.99))
 def test_number_words_and_dots_agree(probability: float) -> None:
-    assert percent(probability) == f"{in_hundred(probability)}%"
-    assert natural_frequency(probability) == f"about {in_hundred(probability)} in 100"
+    assert SAY.percent(probability) == f"{in_hundred(probability)}%"
+    assert SAY.natural_frequency(probability) == f"about {in_hundred(probability)} in 100"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_number_words_and_dots_agree(probability: float) -> None:
     ],
 )
 def test_durations_have_two_parts_at_most(minutes: int, words: str) -> None:
-    assert duration(timedelta(minutes=minutes)) == words
+    assert SAY.duration(timedelta(minutes=minutes)) == words
 
 
 def test_result_that_could_not_be_read_as_a_number_is_warned_of_before_anything_else() -> None:
