@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from cds_hooks import wording
+from cds_hooks.estimate_detail import estimate_lines
 from model.assessment import (
     AkiEpisode,
     Assessment,
     Baseline,
     BaselineMethod,
-    Contribution,
     EpisodeState,
     KdigoCriterion,
     KdigoStaging,
+    ModelIdentity,
     Outcome,
-    Prediction,
 )
 from model.snapshot import Incomplete, Measurement
 
-TOP_CONTRIBUTIONS = 5
 SHOWN_REJECTIONS = 5
 
 _CRITERION = {
@@ -143,34 +142,9 @@ def _episode(episode: AkiEpisode, facts: DetailFacts) -> str:
 def estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
     """The model's probabilities with what moved them."""
     if found.risk is not None:
-        yield from _estimate("Risk of new AKI", found.risk, facts)
+        yield from estimate_lines("Risk of new AKI", found.risk, facts.zone)
     if found.progression is not None:
-        yield from _estimate("Risk of a higher stage", found.progression, facts)
-
-
-def _estimate(title: str, estimate: Prediction, facts: DetailFacts) -> Iterator[str]:
-    yield f"**{title} in the next {estimate.horizon_hours} hours: {wording.percent(estimate.probability)}**"
-    yield ""
-    frequency = wording.natural_frequency(estimate.probability)
-    yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {wording.chart_text(estimate.outcome)}"
-    category = wording.chart_text(estimate.category)
-    yield f"- Category {category}; high begins at {wording.percent(estimate.threshold)} at this site"
-    weighed = sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
-    for part in weighed[:TOP_CONTRIBUTIONS]:
-        direction = "Raises" if part.log_odds >= 0 else "Lowers"
-        yield f"- {direction} it: {_input(part, facts)}"
-    rest = [_input(part, facts) for part in weighed[TOP_CONTRIBUTIONS:]]
-    if rest:
-        yield f"- Also used: {'; '.join(rest)}"
-
-
-def _input(part: Contribution, facts: DetailFacts) -> str:
-    words = wording.chart_text(part.label)
-    if part.value is not None:
-        words += f" {wording.chart_text(part.value)}{wording.shown_unit(part.unit)}"
-    if part.at is not None:
-        words += f", {wording.moment(part.at, facts.zone)}"
-    return f"{words} ({wording.chart_text(part.source)})" if part.source else words
+        yield from estimate_lines("Risk of a higher stage", found.progression, facts.zone)
 
 
 def missing(outcome: Outcome) -> Iterator[str]:
@@ -223,7 +197,15 @@ def provenance(outcome: Outcome, facts: DetailFacts) -> Iterator[str]:
         yield f"{used}; no risk model took part."
     else:
         name = f"{wording.chart_text(outcome.model.id)} {wording.chart_text(outcome.model.version)}"
-        yield f"{used}; model {name} ({outcome.model.sha256[:12]}){_horizon(outcome)}."
+        bent = _recalibration(outcome.model)
+        yield f"{used}; model {name} ({outcome.model.sha256[:12]}){bent}{_horizon(outcome)}."
+
+
+def _recalibration(model: ModelIdentity) -> str:
+    if (overlay := model.recalibration) is None:
+        return ""
+    site, method = wording.chart_text(overlay.site), wording.chart_text(overlay.method)
+    return f", recalibrated to {site} on {overlay.created_on} ({method}, {overlay.sha256[:12]})"
 
 
 def _horizon(outcome: Outcome) -> str:

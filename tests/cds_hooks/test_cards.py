@@ -28,10 +28,12 @@ from model.assessment import (
     EpisodeState,
     Inputs,
     InsufficientData,
+    Interval,
     KdigoCriterion,
     KdigoStaging,
     Outcome,
     Reason,
+    RecalibrationIdentity,
 )
 from model.snapshot import Comparator, Incomplete, Measurement, PatientSnapshot, Rejected
 from tests.builders.cds import NOW, PATIENT, PUBLIC_URL
@@ -44,6 +46,7 @@ LATEST = Measurement(Analyte.CREATININE, 1.9, AT, AT, "Observation/c2")
 NO_MODEL = Reason("model_unavailable", "No risk is given: the model is not available. Staging is unaffected.")
 TOO_OLD = Reason("creatinine_too_old", "The last creatinine is 30 days old: nothing is said about now.")
 NO_URINE = Reason("no_urine_output", "No urine output is charted: not staged by urine.")
+OVERLAY = RecalibrationIdentity("Ward <4>", "slope", "abcd" * 16, "2026-02-01", "2027-02-01")
 EPISODE = AkiEpisode(
     onset_at=NOW - timedelta(days=20),
     state=EpisodeState.PERSISTING,
@@ -92,6 +95,18 @@ EXAMPLES: dict[str, tuple[Outcome, CardContext]] = {
     "risk_high": (
         assessment(stage=0, risk=risk(0.33)),
         context(latest_creatinine=replace(LATEST, value=1.3), zone=ZoneInfo("Europe/London")),
+    ),
+    "risk_high_unfamiliar": (
+        assessment(
+            stage=0,
+            risk=risk(
+                0.33,
+                interval=Interval(0.24, 0.43, 0.8, "40 refits"),
+                cautions=(Reason("input_beyond_training", "Potassium, 9.4 mmol/L, is above its range."),),
+            ),
+            model=replace(MODEL, recalibration=OVERLAY),
+        ),
+        context(latest_creatinine=replace(LATEST, value=1.3)),
     ),
     "risk_high_first_creatinine": (
         assessment(

@@ -1,0 +1,46 @@
+"""One probability in a card's detail: the number, how much it would move, cautions, and what moved it."""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+
+from cds_hooks import wording
+from model.assessment import Contribution, Prediction
+
+TOP_CONTRIBUTIONS = 5
+
+
+def estimate_lines(title: str, estimate: Prediction, zone: tzinfo) -> Iterator[str]:
+    """The probability, how sure it is, and what moved it."""
+    yield f"**{title} in the next {estimate.horizon_hours} hours: {wording.percent(estimate.probability)}**"
+    yield ""
+    frequency = wording.natural_frequency(estimate.probability)
+    yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {wording.chart_text(estimate.outcome)}"
+    category = wording.chart_text(estimate.category)
+    yield f"- Category {category}; high begins at {wording.percent(estimate.threshold)} at this site"
+    yield from _doubts(estimate)
+    weighed = sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
+    for part in weighed[:TOP_CONTRIBUTIONS]:
+        direction = "Raises" if part.log_odds >= 0 else "Lowers"
+        yield f"- {direction} it: {_input(part, zone)}"
+    rest = [_input(part, zone) for part in weighed[TOP_CONTRIBUTIONS:]]
+    if rest:
+        yield f"- Also used: {'; '.join(rest)}"
+
+
+def _doubts(estimate: Prediction) -> Iterator[str]:
+    """How much the number would move, and in what this patient differs from those it was learned from."""
+    if (found := estimate.interval) is not None:
+        ends = f"{wording.percent(found.low)} to {wording.percent(found.high)}"
+        meaning = "had the model learned from other patients like its own, the number would most likely lie here"
+        yield f"- {found.level * 100:.0f} % interval {ends}: {meaning}"
+    for caution in estimate.cautions:
+        yield f"- **Caution:** {wording.chart_text(caution.text, 300)}"
+
+
+def _input(part: Contribution, zone: tzinfo) -> str:
+    words = wording.chart_text(part.label)
+    if part.value is not None:
+        words += f" {wording.chart_text(part.value)}{wording.shown_unit(part.unit)}"
+    if part.at is not None:
+        words += f", {wording.moment(part.at, zone)}"
+    return f"{words} ({wording.chart_text(part.source)})" if part.source else words
