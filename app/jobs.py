@@ -18,7 +18,15 @@ from sqlalchemy.exc import IntegrityError
 from app.auditing.anchors import Anchor, anchor_now, purge_before
 from app.auditing.trail import AuditEvent, AuditTrail, operator
 from app.launched.sessions import Clock
-from app.storage.tables import Base, CdsJtiRow, JobLeaseRow, LaunchSessionRow, PendingLaunchRow
+from app.storage.tables import (
+    Base,
+    CdsCardRow,
+    CdsFeedbackRow,
+    CdsJtiRow,
+    JobLeaseRow,
+    LaunchSessionRow,
+    PendingLaunchRow,
+)
 
 _LEASE: Final = timedelta(minutes=30)
 _DAYS_IN_A_YEAR: Final = 365.25
@@ -35,11 +43,13 @@ class Retention:
 
     session_idle: timedelta
     audit: timedelta
+    cards: timedelta
 
     @classmethod
-    def of(cls, *, idle_minutes: int, audit_years: int) -> "Retention":
+    def of(cls, *, idle_minutes: int, audit_years: int, card_days: int) -> "Retention":
         """From the settings' units."""
-        return cls(timedelta(minutes=idle_minutes), timedelta(days=audit_years * _DAYS_IN_A_YEAR))
+        audit = timedelta(days=audit_years * _DAYS_IN_A_YEAR)
+        return cls(timedelta(minutes=idle_minutes), audit, timedelta(days=card_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ class JobsDone:
     pending_launches: int
     jwt_ids: int
     audit_events: int
+    cards: int
+    feedback: int
     anchor: Anchor | None
 
 
@@ -103,9 +115,13 @@ def _work(engine: Engine, clock: Clock, retention: Retention, anchor_file: Path 
     pending = _destroy(engine, PendingLaunchRow, lambda: PendingLaunchRow.expires_at <= now)
     jwt_ids = _destroy(engine, CdsJtiRow, lambda: CdsJtiRow.expires_at <= now)
     audit_events = purge_before(engine, now - retention.audit, now=now, who=who)
+    cards = _destroy(engine, CdsCardRow, lambda: CdsCardRow.at <= now - retention.cards)
+    feedback = _destroy(engine, CdsFeedbackRow, lambda: CdsFeedbackRow.received_at <= now - retention.cards)
     outcome = f"sessions={sessions},pending={pending},jti={jwt_ids},audit={audit_events}"
+    outcome += f",cards={cards},feedback={feedback}"
     AuditTrail(engine, clock).record(AuditEvent("jobs-run", outcome, who=who))
-    return JobsDone(sessions, pending, jwt_ids, audit_events, anchor_now(engine, now, anchor_file))
+    anchor = anchor_now(engine, now, anchor_file)
+    return JobsDone(sessions, pending, jwt_ids, audit_events, cards, feedback, anchor)
 
 
 def _destroy(engine: Engine, table: type[Base], which: Callable[[], object]) -> int:

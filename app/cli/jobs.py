@@ -32,7 +32,9 @@ def run(as_json: bool) -> None:
     installation = open_installation()
     settings = installation.settings
     retention = Retention.of(
-        idle_minutes=settings.session_idle_minutes, audit_years=settings.audit_retention_years
+        idle_minutes=settings.session_idle_minutes,
+        audit_years=settings.audit_retention_years,
+        card_days=settings.card_retention_days,
     )
     try:
         done = run_jobs(installation.engine, now, retention, anchor_file=settings.anchor_file)
@@ -49,7 +51,8 @@ def run(as_json: bool) -> None:
         return
     click.echo(
         f"Destroyed: {done.sessions} sessions, {done.pending_launches} unfinished launches, "
-        f"{done.jwt_ids} used JWT ids, {done.audit_events} audit events past their retention."
+        f"{done.jwt_ids} used JWT ids; past their retention: {done.audit_events} audit events, "
+        f"{done.cards} cards, {done.feedback} feedback entries."
     )
     if done.anchor is not None:
         click.echo(f"Anchored the audit trail at line {done.anchor.seq}: {done.anchor.hash}")

@@ -83,6 +83,8 @@ class Settings(BaseSettings):
 
     audit_retention_years: Annotated[int, Field(ge=1, le=50)] = 6
     """How long `aki jobs run` keeps the audit trail (45 CFR 164.316(b)(2))."""
+    card_retention_days: Annotated[int, Field(ge=1, le=18_263)] = 730
+    """How long `aki jobs run` keeps cards and what became of them."""
     audit_anchor_file: Path | None = None
     """Where the trail's daily anchors are written beside the database. Default: in `state_dir`."""
 

@@ -19,13 +19,13 @@ from app.storage.backup import BackupRefused, back_up
 from app.storage.database import known_revisions, open_engine, schema_revision, upgrade
 from app.storage.encryption import SealedBox
 from app.storage.signing_keys import StoredKeys
-from app.storage.tables import AuditEventRow, CdsJtiRow
+from app.storage.tables import AuditEventRow, CdsCardRow, CdsFeedbackRow, CdsJtiRow
 from launch.keys import new_key
 from tests.builders.databases import ENGINES, fresh_database_url
 from tests.builders.registrations import MASTER_KEY
 
 Aki = Callable[..., Result]
-RETENTION = Retention.of(idle_minutes=15, audit_years=6)
+RETENTION = Retention.of(idle_minutes=15, audit_years=6, card_days=730)
 
 
 @pytest.fixture(params=ENGINES)
@@ -214,7 +214,7 @@ def test_jobs_destroy_what_expired_and_write_it_down(database: Engine, clock, tm
     with database.connect() as connection:
         assert len(connection.execute(select(CdsJtiRow)).all()) == 1
     last = list(AuditTrail(database, clock).events())[-1]
-    assert last["outcome"] == "sessions=0,pending=0,jti=1,audit=0"
+    assert last["outcome"] == "sessions=0,pending=0,jti=1,audit=0,cards=0,feedback=0"
     assert last_finished_at(database) == clock()
 
 
@@ -231,6 +231,25 @@ def test_jobs_let_go_of_audit_lines_older_than_the_retention_and_verify_still_ho
     assert "old" not in {event.get("patient_id") for event in trail.events()}
     run_jobs(database, clock, RETENTION, anchor_file=anchors)
     assert verify(database, anchors) is None
+
+
+def test_jobs_let_go_of_old_cards_and_of_what_became_of_them(database: Engine, clock) -> None:
+    card = {"ehr_id": "local", "service_id": "aki-patient-view", "patient_ref": "r", "at": clock()}
+    told = {"ehr_id": "local", "service_id": "aki-patient-view", "card_uuid": "a", "outcome": "accepted"}
+    told |= {"outcome_at": clock(), "received_at": clock(), "matched": True, "suggestions": ""}
+    young = clock() + timedelta(days=1)
+    with database.begin() as connection:
+        connection.execute(
+            CdsCardRow.__table__.insert(), [{**card, "uuid": "a"}, {**card, "uuid": "b", "at": young}]
+        )
+        feedback = [{**told, "id": "a"}, {**told, "id": "b", "received_at": young}]
+        connection.execute(CdsFeedbackRow.__table__.insert(), feedback)
+    clock.advance(days=730)
+    done = run_jobs(database, clock, RETENTION, anchor_file=None)
+    assert (done.cards, done.feedback) == (1, 1)
+    with database.connect() as connection:
+        assert connection.scalars(select(CdsCardRow.uuid)).all() == ["b"]
+        assert connection.scalars(select(CdsFeedbackRow.id)).all() == ["b"]
 
 
 def test_of_two_schedulers_one_works_and_a_dead_ones_lease_runs_out(database: Engine, clock) -> None:

@@ -159,7 +159,7 @@ def test_every_alert_is_explained_to_the_operator() -> None:
 
 
 def test_every_label_is_a_name_of_ours() -> None:
-    known = {"endpoint", "status", "ehr", "outcome", "service", "purpose"}
+    known = {"endpoint", "status", "ehr", "outcome", "service", "purpose", "topic"}
     made = [
         each
         for module in (metrics, counters)
