@@ -86,7 +86,7 @@ def hosted(
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=output)
         running = Hosted(f"http://{environment['AKI_BIND']}", state, environment, process)
         try:
-            _wait_until_up(running)
+            wait_until_up(running)
             yield running
         finally:
             process.terminate()
@@ -100,7 +100,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(running: Hosted) -> None:
+def wait_until_up(running: Hosted) -> None:
+    """Returns once it answers. Raises AssertionError with its log when it does not."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and running.process.poll() is None:
         try:
