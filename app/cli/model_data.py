@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 TABLES = (".csv", ".parquet")
+MOST_NAMED = 5  # files named in the report
 SAME_HOSPITAL = (
     "These patients come from the Boston hospital that also gave hospital A of the training data, in part from "
     "the same years. The figures show transport to other wards, years and charting, not to another hospital, and "
@@ -130,8 +131,12 @@ def _fhir(path: Path, site: str, progress: Progress) -> LocalData:
     reading = read_fhir(files, site, progress)
     if not any(a.value == "creatinine" for stay in reading.stays for a in stay.timeline.series):
         raise _unreadable(_no_creatinine(path, reading))
-    described = f"{reading.patients:,} patients as FHIR, of {len(files)} file(s), {files[0].name} first"
-    return LocalData(reading.stays, described, _fhir_notes(reading))
+    digest = import_module("model.training.cohort").digest
+    described = "; ".join(f"{file.name} (SHA-256 {digest(file)})" for file in files[:MOST_NAMED])
+    more = f" and {len(files) - MOST_NAMED} more files" if len(files) > MOST_NAMED else ""
+    return LocalData(
+        reading.stays, f"{reading.patients:,} patients as FHIR: {described}{more}", _fhir_notes(reading)
+    )
 
 
 def _no_creatinine(path: Path, reading: FhirReading) -> str:

@@ -39,7 +39,7 @@ def calibration(found: Mapping[str, Any]) -> str:
 def decision(found: Mapping[str, Any]) -> str:
     points = [point | {"nobody": 0.0} for point in found["decision_curve"]]
     top = max(0.05, math.ceil(max(p["flag_all"] for p in points) / 0.05) * 0.05)
-    low = -top / 5  # harm is to be seen
+    low = -top / 4  # harm is to be seen, and the grid falls on zero
     axes = Axis("risk at which one would act", 0.0, 0.5, percent), Axis("net benefit", low, top, _thousandths)
     lines = [Line(WORDS[name], [(p["threshold"], p[name]) for p in points], kind) for name, kind in CURVES.items()]
     return _figure(

@@ -7,6 +7,7 @@ from typing import Any
 from model.validation import html_charts, html_tables
 from model.validation.card import interval
 
+EVENTS_WANTED = 200
 HEADS = {"onset": "Onset of AKI within 48 hours", "progression": "A higher stage within 48 hours"}
 MOMENTS = {
     "creatinine": "at each creatinine result, when it became known",
@@ -20,6 +21,7 @@ table{border-collapse:collapse;margin:.6rem 0;font-size:.9rem;font-variant-numer
 th,td{padding:.25rem .7rem;border-bottom:1px solid #ccc;text-align:right;vertical-align:top}
 th:first-child,td:first-child{text-align:left}
 thead th{border-bottom:2px solid #555;vertical-align:bottom}
+td{white-space:nowrap}td small{display:block;color:#555}
 .wide{overflow-x:auto}.charts{display:flex;flex-wrap:wrap;gap:1.5rem;margin:1rem 0}
 figure{margin:0;flex:1 1 26rem;max-width:32rem}figcaption{font-size:.9rem;color:#444}
 .tiles{display:flex;flex-wrap:wrap;gap:1rem;margin:1rem 0;padding:0;list-style:none}
@@ -71,7 +73,7 @@ def _head(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"<div class='charts'>{html_charts.calibration(found)}{html_charts.decision(found)}</div>"
     yield "<h3>Unknown outcomes counted as no AKI</h3>"
     yield html_tables.performance(found["unknown_counted_as_negative"])
-    yield "<p class='note'>The truth lies between the two tables: those not measured again were probably well.</p>"
+    yield "<p class='note'>The truth is probably between: most of those not measured again were well.</p>"
     yield "<h3>What alerting would cost and bring</h3>"
     yield html_tables.alerts(found["alerts"], found["unforeseeable_episodes"])
     yield "<h3>Subgroups</h3>" + "".join(f"<p class='warn'>{escape(gap)}</p>" for gap in found["largest_gaps"])
@@ -82,7 +84,11 @@ def _head(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _cohort(found: Mapping[str, Any]) -> str:
     cohort = found["cohort"]
-    return (
+    few = (
+        f"<p class='warn'>Only {cohort['events']} events: read the intervals, not the numbers. A calibration "
+        f"curve wants {EVENTS_WANTED} (Van Calster et al., J Clin Epidemiol 2016).</p>"
+    )
+    return (few if cohort["events"] < EVENTS_WANTED else "") + (
         f"<p>{cohort['patients']:,} patients, {cohort['evaluable']:,} predictions with a known outcome, "
         f"{cohort['events']:,} followed by {escape(found['outcome'])} ({cohort['event_rate']:.1%}). Median age "
         f"{cohort['median_age']:.0f}, {cohort['female_share']:.0%} female. For {cohort['unknown_share']:.0%} of "

@@ -26,12 +26,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Cells are text and are escaped here; the first of a row is its heading."""
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
-        + "</tr>"
+        f'<tr><th scope="row">{escape(first)}</th>' + "".join(f"<td>{_cell(cell)}</td>" for cell in rest) + "</tr>"
         for first, *rest in rows
     )
     return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _cell(text: str) -> str:
+    """`0.75 (0.73 to 0.77)` with its interval on a line of its own."""
+    value, interval_follows, rest = text.partition(" (")
+    return escape(value) + (f"<small>{escape(rest.removesuffix(')'))}</small>" if interval_follows else "")
 
 
 def percent(value: float | None, digits: int = 0) -> str:
@@ -43,11 +47,11 @@ def estimate(found: Mapping[str, float | None], decimals: int = 3) -> str:
 
 
 def share(found: Mapping[str, float | None]) -> str:
-    """`34 % (30 to 38)`."""
+    """`34% (30 to 38)`."""
     value, low, high = (found[key] for key in ("value", "low", "high"))
     if value is None or low is None or high is None:
         return "-"
-    return f"{100 * value:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+    return f"{100 * value:.0f}% ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def flow(counts: Mapping[str, int]) -> str:

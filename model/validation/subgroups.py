@@ -111,7 +111,7 @@ def largest_gaps(found: Mapping[str, Any]) -> list[str]:
         best, worst = part[gap["best"]]["auroc"]["value"], part[gap["worst"]]["auroc"]["value"]
         said.append(
             f"Largest gap in discrimination, by {division}: AUROC {best:.2f} in {gap['best']}, {worst:.2f} in "
-            f"{gap['worst']}; difference {gap['value']:.2f} (95 % interval {gap['low']:.2f} to {gap['high']:.2f})."
+            f"{gap['worst']}; difference {gap['value']:.2f} (95\u00a0%: {gap['low']:.2f} to {gap['high']:.2f})."
         )
     ratios = [
         (abs(math.log(group["observed_over_expected"]["value"])), division, name)
@@ -123,6 +123,6 @@ def largest_gaps(found: Mapping[str, Any]) -> list[str]:
         ratio = found[division]["groups"][name]["observed_over_expected"]
         said.append(
             f"Largest gap in calibration, by {division}: in {name} it came {ratio['value']:.2f} times as often as "
-            f"predicted (95 % interval {ratio['low']:.2f} to {ratio['high']:.2f})."
+            f"predicted (95\u00a0%: {ratio['low']:.2f} to {ratio['high']:.2f})."
         )
     return said
