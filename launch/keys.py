@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 from launch.registry import SigningAlgorithm
 
 ASSERTION_LIFE: Final = timedelta(minutes=4)  # SMART allows five; one is left for clocks that differ
+CLOCK_TOLERANCE: Final = timedelta(minutes=1)  # an EHR whose clock is behind must not see a future `iat`
 _RSA_BITS: Final = 3072
 _KEPT_FOR: Final = timedelta(minutes=1)
 
@@ -85,7 +86,7 @@ class ClientKeys:
         if signing is None:
             raise KeysUnreadable
         key = self._imported[signing.kid]
-        issued_at = int(now.timestamp())
+        issued_at = int((now - CLOCK_TOLERANCE).timestamp())
         claims = {
             "iss": client_id,
             "sub": client_id,

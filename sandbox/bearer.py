@@ -15,10 +15,21 @@ class BearerGate:
 
     def __call__(self, header: str | None) -> Access:
         """Raises AccessDenied (401) unless the header holds a live access token."""
-        scheme, _, token = (header or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        token = _token_in(header)
+        if not token:
             raise AccessDenied(401, "login", "An access token is needed: Authorization: Bearer ...")
-        access = self._tokens.access(token.strip())
+        access = self._tokens.access(token)
         if access is None:
             raise AccessDenied(401, "login", "The access token is unknown, has expired or was revoked.")
         return access
+
+    def end(self, header: str | None) -> None:
+        """The header's access token is good for nothing from now on; a refresh token stays."""
+        token = self._tokens.find(_token_in(header), "access_token")
+        if token is not None:
+            self._tokens.revoke(token)
+
+
+def _token_in(header: str | None) -> str:
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -6,13 +6,17 @@ class SandboxError(Exception):
 
 
 class AccessDenied(SandboxError):
-    """A request the bearer may not make: HTTP status 401 or 403, FHIR issue type, the sentence shown."""
+    """A request the bearer may not make: HTTP status 401 or 403, FHIR issue type, the sentence shown.
 
-    def __init__(self, status: int, code: str, text: str) -> None:
+    `vendor_code` is a code of the vendor's own, for `issue.details`.
+    """
+
+    def __init__(self, status: int, code: str, text: str, vendor_code: str | None = None) -> None:
         super().__init__(text)
         self.status = status
         self.code = code
         self.text = text
+        self.vendor_code = vendor_code
 
 
 class RequestRefused(SandboxError):

@@ -19,6 +19,7 @@ from sandbox.capability import SecurityUrls
 from sandbox.cds_client import CdsClient
 from sandbox.cds_pages import cds_pages_blueprint
 from sandbox.clients import Clients, product_registrations
+from sandbox.faults import Faults
 from sandbox.fhir import fhir_blueprint
 from sandbox.keys import load_or_make_keys, write_private
 from sandbox.launches import LaunchContexts, PendingAuthorizations
@@ -27,6 +28,7 @@ from sandbox.pages import EhrPages, pages_blueprint
 from sandbox.security import add_security_headers, origin_of
 from sandbox.services import EhrServices
 from sandbox.settings import SandboxSettings
+from sandbox.settings_pages import settings_blueprint
 from sandbox.store import BUNDLED_PATIENTS, PatientStore
 from sandbox.tokens import TokenStore
 
@@ -45,6 +47,8 @@ def create_services(
 ) -> EhrServices:
     """Keys, clients and empty stores."""
     secret = settings.basic_client_secret or _demo_secret(settings.state_dir)
+    faults = Faults()
+    clock = faults.skewed(clock)
     return EhrServices(
         settings=settings,
         clients=Clients(product_registrations(settings, secret)),
@@ -54,6 +58,7 @@ def create_services(
         launches=LaunchContexts(clock, long=settings.vendor.launch_is_long),
         pending=PendingAuthorizations(clock),
         clock=clock,
+        faults=faults,
     )
 
 
@@ -87,12 +92,13 @@ def create_sandbox(
 
 def _register(app: Flask, services: EhrServices, store: PatientStore) -> None:
     settings = services.settings
+    gate = BearerGate(services.tokens)
     app.register_blueprint(discovery_blueprint(services))
     app.register_blueprint(authorization_blueprint(services, store.patients))
     app.register_blueprint(
         fhir_blueprint(
             store,
-            BearerGate(services.tokens),
+            gate,
             base_url=settings.fhir_base,
             security_urls=SecurityUrls(
                 settings.authorize_endpoint,
@@ -103,6 +109,7 @@ def _register(app: Flask, services: EhrServices, store: PatientStore) -> None:
             faults=services.faults,
             clock=services.clock,
             profile=settings.vendor,
+            end_token=gate.end,
         )
     )
     app.register_blueprint(pages_blueprint(services, store))
@@ -112,6 +119,7 @@ def _register(app: Flask, services: EhrServices, store: PatientStore) -> None:
     ehr = EhrPages(services, store)
     app.register_blueprint(cds_pages_blueprint(ehr, client))
     app.register_blueprint(bench_blueprint(ehr, client))
+    app.register_blueprint(settings_blueprint(ehr))
 
 
 def create_sandbox_from_environment() -> Flask:

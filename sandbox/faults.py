@@ -1,9 +1,11 @@
-"""Simulated faults of the FHIR server: named switches a tester turns on at the EHR page. All are off at start.
+"""Simulated faults of the EHR: named switches a tester turns on at the EHR page. All are off at start.
 
 State belongs to one process, as everything of the embedded EHR does.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from threading import Lock
 
 _TYPES = (
@@ -23,31 +25,90 @@ class Fault:
     """One switch. `choices` are its values when on; `default` is the one a plain "on" means."""
 
     name: str
+    title: str
     description: str
     choices: tuple[str, ...] = ("on",)
     default: str = "on"
 
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("slow", "Every FHIR answer comes after this many seconds.", ("1", "3", "5", "10", "20", "45"), "5"),
     Fault(
-        "unavailable", "Requests for this resource type are answered 503, with Retry-After.", _TYPES, "Observation"
+        "slow",
+        "Slow answers",
+        "Every FHIR answer comes after this many seconds.",
+        ("1", "3", "5", "10", "20", "45"),
+        "5",
     ),
     Fault(
-        "forbidden", "Requests for this resource type are answered 403 whatever the scopes.", _TYPES, "Observation"
+        "slow_type",
+        "Only one kind of data is slow",
+        "Answers for this type wait as long as the switch above says, or five seconds; all others come at once.",
+        _TYPES[1:],
+        "Observation",
     ),
-    Fault("broken", "Requests for this resource type are answered 500.", _TYPES, "Observation"),
     Fault(
-        "login_page", "An HTML login page with status 200 instead of FHIR, for this type.", _TYPES, "Observation"
+        "unavailable",
+        "Out of service",
+        "Requests for this resource type are answered 503, with Retry-After.",
+        _TYPES,
+        "Observation",
     ),
-    Fault("cut_off", "Answers for this resource type end in the middle of the JSON.", _TYPES, "Observation"),
-    Fault("unsorted", "_sort is ignored, and does not show in the self link."),
-    Fault("repeats", "Each later page begins by repeating the last entry of the page before."),
-    Fault("outcome_entry", "Searches carry a warning OperationOutcome as an extra entry (search mode outcome)."),
-    Fault("foreign_next", "The next link of a search points at another host."),
-    Fault("page_2_fails", "The second and later pages of a search are answered 500."),
-    Fault("bad_unit", 'The newest creatinine of a search has its unit replaced by "foo".'),
-    Fault("foreign_patient", "An Observation of another patient is mixed into Observation searches."),
+    Fault(
+        "forbidden",
+        "Access refused",
+        "Requests for this resource type are answered 403 whatever the scopes.",
+        _TYPES,
+        "Observation",
+    ),
+    Fault(
+        "break_the_glass",
+        "Protected chart",
+        "403 with one of Epic's codes for it: the user must open the chart in the EHR and give a reason there.",
+        ("4130", "4131", "4134"),
+        "4130",
+    ),
+    Fault("broken", "Server error", "Requests for this resource type are answered 500.", _TYPES, "Observation"),
+    Fault(
+        "login_page",
+        "A login page instead of data",
+        "HTML with status 200 instead of FHIR, for this type, as proxies do when their own session has ended.",
+        _TYPES,
+        "Observation",
+    ),
+    Fault(
+        "cut_off",
+        "Answers cut off",
+        "Answers for this resource type end in the middle of the JSON.",
+        _TYPES,
+        "Observation",
+    ),
+    Fault(
+        "token_ends_while_paging",
+        "The token ends between two pages",
+        "Once: asking for a second page ends the access token for good, and is answered 401.",
+    ),
+    Fault(
+        "clock",
+        "The EHR's clock is wrong",
+        "So many seconds ahead, or behind with a minus: tokens look issued in the future, or already expired.",
+        ("-600", "-90", "-30", "30", "90", "600"),
+        "600",
+    ),
+    Fault("unsorted", "No order", "_sort is ignored, and does not show in the self link."),
+    Fault("repeats", "Repeated entries", "Each later page begins by repeating the last entry of the page before."),
+    Fault(
+        "outcome_entry",
+        "A warning among the results",
+        "Searches carry a warning OperationOutcome as an extra entry (search mode outcome).",
+    ),
+    Fault("foreign_next", "Next page on another host", "The next link of a search points at another host."),
+    Fault("page_2_fails", "Later pages fail", "The second and later pages of a search are answered 500."),
+    Fault("bad_unit", "Unknown unit", 'The newest creatinine of a search has its unit replaced by "foo".'),
+    Fault(
+        "foreign_patient",
+        "Another patient's result",
+        "An Observation of another patient is mixed into Observation searches.",
+    ),
 )
 _BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -86,9 +147,18 @@ class Faults:
     def is_on(self, name: str) -> bool:
         return self.value(name) is not None
 
+    def take(self, name: str) -> bool:
+        """Whether a fault that happens once is on; it is off afterwards. True for exactly one caller."""
+        with self._lock:
+            return self._on.pop(name, None) is not None
+
     def hits(self, name: str, resource_type: str) -> bool:
         """Whether a fault that names a resource type is on for this one."""
         return self.value(name) in ("any", resource_type)
+
+    def skewed(self, clock: Callable[[], datetime]) -> Callable[[], datetime]:
+        """The clock as the EHR tells the time while the fault `clock` is on."""
+        return lambda: clock() + timedelta(seconds=int(self.value("clock") or 0))
 
     def switches(self) -> tuple[tuple[Fault, str | None], ...]:
         """Every fault with its present value, in the order to be shown."""

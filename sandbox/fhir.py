@@ -54,8 +54,12 @@ def fhir_blueprint(
     clock: Callable[[], datetime] = _utc_now,
     pause: Callable[[float], None] = time.sleep,
     profile: VendorProfile = STANDARD,
+    end_token: Callable[[str | None], None] = lambda _: None,
 ) -> Blueprint:
-    """The FHIR server as a blueprint below the profile's path; `base_url` is its public address."""
+    """The FHIR server as a blueprint below the profile's path; `base_url` is its public address.
+
+    `end_token` ends the access token of an Authorization header, for a simulated fault.
+    """
     base_url = base_url.rstrip("/")
     server = _Server(
         records=Records(store, base_url, _staff() if practitioners is None else practitioners, profile),
@@ -64,6 +68,7 @@ def fhir_blueprint(
         faults=faults or Faults(),
         clock=clock,
         pause=pause,
+        end_token=end_token,
     )
     blueprint = Blueprint("fhir", __name__, url_prefix=profile.fhir_path)
     blueprint.add_url_rule("/metadata", "metadata", server.metadata)
@@ -95,6 +100,7 @@ class _Server:
     faults: Faults
     clock: Callable[[], datetime]
     pause: Callable[[float], None]
+    end_token: Callable[[str | None], None]
 
     def metadata(self) -> Response:
         asks_for_nothing = str(request.accept_mimetypes) in ("", "*/*") and "_format" not in request.args
@@ -142,15 +148,19 @@ class _Server:
 
     def _enter(self, type_: str) -> Access:
         """Everything that is checked before a type's resources are looked at."""
-        spoiling.delay(self.faults, self.pause)
+        spoiling.delay(self.faults, type_, self.pause)
         if type_ == ".well-known":
             raise RequestRefused(404, "not-found", "This server does not publish that document.")
-        access = self.authorize(request.headers.get("Authorization"))
+        second_page = self.records.profile.next_link.parameter in request.args
+        header = request.headers.get("Authorization")
+        if second_page and self.faults.take("token_ends_while_paging"):
+            self.end_token(header)
+        access = self.authorize(header)
         _check_negotiation()
         if type_ not in offered(self.records.profile):
             raise RequestRefused(404, "not-supported", "This resource type is not served here.")
         manners.check_type(self.records.profile, type_)
-        spoiling.refuse(self.faults, type_, second_page=self.records.profile.next_link.parameter in request.args)
+        spoiling.refuse(self.faults, type_, second_page=second_page)
         return access
 
     def _search(self, access: Access, type_: str, pairs: list[tuple[str, str]]) -> Response:
@@ -218,7 +228,7 @@ def _refused(error: RequestRefused) -> Response:
 
 
 def _denied(error: AccessDenied) -> Response:
-    response = _respond(outcome(error.code, error.text), error.status)
+    response = _respond(outcome(error.code, error.text, vendor_code=error.vendor_code), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="fhir"'
     return response

@@ -13,9 +13,9 @@ from joserfc.jwk import ECKey, RSAKey
 _FILE_NAME = "signing-keys.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SigningKeys:
-    """Private keys, parsed once."""
+    """Private keys, parsed once. Each is read and replaced whole."""
 
     id_token: RSAKey
     cds_hooks: ECKey
@@ -24,6 +24,14 @@ class SigningKeys:
     def for_algorithm(self, algorithm: str) -> ECKey | RSAKey:
         """The key that signs CDS Hooks calls with ES384 or RS384."""
         return self.cds_hooks_rsa if algorithm == "RS384" else self.cds_hooks
+
+    def rotate(self) -> None:
+        """New keys in place of all, at once: the old `kid`s are gone, as after a vendor's emergency.
+
+        What is kept on disk stays: the old keys are back after a restart, which is one more rotation to an app.
+        """
+        fresh = make_keys()
+        self.id_token, self.cds_hooks, self.cds_hooks_rsa = fresh.id_token, fresh.cds_hooks, fresh.cds_hooks_rsa
 
     def public_jwks(self) -> dict[str, Any]:
         """Public members only."""

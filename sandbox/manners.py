@@ -14,7 +14,6 @@ Resource = dict[str, Any]
 Pairs = Sequence[tuple[str, str]]
 
 NO_RESULTS = "4101"
-_OUTCOME_CODES = "urn:oid:1.2.840.114350.1.13.0.1.7.2.657369"
 _WHAT = frozenset({"category", "code", "combo-code", "_id"})
 _TIMES = ("effectiveDateTime", "authoredOn", "recordedDate", "performedDateTime", "occurrenceDateTime", "sent")
 _PERIODS = ("effectivePeriod", "performedPeriod", "period")
@@ -58,10 +57,8 @@ def outcomes(profile: VendorProfile, *, found: int, ignored: Sequence[str]) -> l
         text = f"Unknown parameters were ignored: {', '.join(sorted(set(ignored)))}."
         said.append(outcome("not-supported", text, severity="information"))
     if not found:
-        nothing = outcome("not-found", "Resource request returns no results.", severity="warning")
-        coding = {"system": _OUTCOME_CODES, "code": NO_RESULTS, "display": "Resource request returns no results."}
-        nothing["issue"][0]["details"] = {"coding": [coding]}
-        said.append(nothing)
+        text = "Resource request returns no results."
+        said.append(outcome("not-found", text, severity="warning", vendor_code=NO_RESULTS))
     return said
 
 

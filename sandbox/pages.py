@@ -1,4 +1,4 @@
-"""The EHR's own pages: patient list, chart, the app in a frame, decision support, settings.
+"""The EHR's own pages: patient list, chart, the app in a frame.
 
 They need no login, because this is a demonstration with fictional clinicians; the server listens on the loopback
 address unless told otherwise, and forms are taken from the EHR's own pages only.
@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
 from sandbox.charts import Chart, current_stay, read_chart
@@ -21,7 +21,6 @@ from sandbox.practitioners import PRACTITIONERS, Practitioner, find_practitioner
 from sandbox.security import refuse_foreign_forms
 from sandbox.services import EhrServices
 from sandbox.store import PatientStore
-from sandbox.vendor import BASIS_WORDS
 
 DEFAULT_PRACTITIONER = PRACTITIONERS[0]
 
@@ -124,23 +123,6 @@ def pages_blueprint(services: EhrServices, store: PatientStore) -> Blueprint:
         session["practitioner"] = practitioner.id
         return redirect(_local_path(request.form.get("back", "")), 303)
 
-    @pages.get("/settings")
-    def settings() -> str:
-        return render_template(
-            "settings.html",
-            services=services,
-            clients=services.clients.all(),
-            behaviours=_behaviours(services),
-            departures=services.settings.vendor.departures(),
-            basis_words=BASIS_WORDS,
-        )
-
-    @pages.post("/settings")
-    def change_settings() -> BaseResponse:
-        refuse_foreign_forms()
-        _set_switches(services)
-        return redirect(url_for("pages.settings", saved=1), 303)
-
     pages.register_error_handler(404, _not_found)
     return pages
 
@@ -163,40 +145,6 @@ def _patient_list(store: PatientStore) -> str:
         descending=descending,
         words=words,
     )
-
-
-def _behaviours(services: EhrServices) -> tuple[tuple[str, bool, str, str], ...]:
-    """The switches with their field name, state, label and hint."""
-    on = services.switches
-    banner = "Sends need_patient_banner: true in the frame too, as EHRs do that hide their banner beside an app."
-    return (
-        ("banner_in_frame", on.banner_in_frame, "The app shows its patient banner inside our frame", banner),
-        (
-            "short_tokens",
-            on.short_tokens,
-            "Access tokens live 60 seconds",
-            "To watch an app refresh or lose its session.",
-        ),
-        (
-            "long_token_text",
-            on.long_token_text,
-            "Access tokens of 2,000 characters",
-            "As long as some vendors' tokens are.",
-        ),
-    )
-
-
-def _set_switches(services: EhrServices) -> None:
-    form, switches, faults = request.form, services.switches, services.faults
-    switches.short_tokens = "short_tokens" in form
-    switches.long_token_text = "long_token_text" in form
-    switches.banner_in_frame = "banner_in_frame" in form
-    for fault, _ in faults.switches():
-        value = form.get(f"fault-{fault.name}", "")
-        if value in fault.choices:
-            faults.turn_on(fault.name, value)
-        else:
-            faults.turn_off(fault.name)
 
 
 def _local_path(path: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from sandbox.bundles import entry
-from sandbox.errors import RequestRefused
+from sandbox.errors import AccessDenied, RequestRefused
 from sandbox.faults import Faults
 from sandbox.outcomes import outcome
 from sandbox.records import Records
@@ -19,12 +19,16 @@ FOREIGN_HOST = "https://records.other-hospital.example/fhir"
 _LOGIN_PAGE = (
     "<!doctype html><html><head><title>Sign in</title></head><body><h1>Your session has ended</h1></body></html>"
 )
+_USUAL_DELAY_SECONDS = "5"
 _CREATININE = frozenset({"2160-0", "38483-4"})
 
 
-def delay(faults: Faults, pause: Callable[[float], None]) -> None:
-    """Wait, when answers are to be slow."""
-    seconds = faults.value("slow")
+def delay(faults: Faults, type_: str, pause: Callable[[float], None]) -> None:
+    """Wait, when answers, or those for this type, are to be slow."""
+    only = faults.value("slow_type")
+    if only not in (None, type_):
+        return
+    seconds = faults.value("slow") or (_USUAL_DELAY_SECONDS if only else None)
     if seconds is not None:
         pause(float(seconds))
 
@@ -35,6 +39,10 @@ def refuse(faults: Faults, type_: str, *, second_page: bool) -> None:
         raise RequestRefused(503, "transient", "Simulated: this service is not available just now.")
     if faults.hits("forbidden", type_):
         raise RequestRefused(403, "forbidden", "Simulated: access to this resource type is not allowed.")
+    protected = faults.value("break_the_glass")
+    if protected is not None:
+        text = "Simulated: this chart is protected. Break the glass in the EHR first."
+        raise AccessDenied(403, "forbidden", text, vendor_code=protected)
     if faults.hits("broken", type_) or (second_page and faults.is_on("page_2_fails")):
         raise RequestRefused(500, "exception", "Simulated: the server failed.")
 

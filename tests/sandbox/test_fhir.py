@@ -394,6 +394,7 @@ def test_every_fault_is_off_at_start_and_says_what_it_does() -> None:
     assert [value for _, value in Faults().switches()] == [None] * len(FAULTS)
     for fault in FAULTS:
         assert fault.description.endswith(".")
+        assert fault.title[0].isupper()
         assert fault.default in fault.choices
 
 
@@ -409,6 +410,23 @@ def test_slow_waits_that_long(world: FhirWorld) -> None:
     world.faults.turn_on("slow", "10")
     world.get(CREATININE)
     assert world.pauses == [10.0]
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(None, [5.0]), ("20", [20.0])])
+def test_one_type_can_be_slow_alone(world: FhirWorld, seconds: str | None, waited: list[float]) -> None:
+    world.faults.turn_on("slow_type", "Observation")
+    if seconds:
+        world.faults.turn_on("slow", seconds)
+    world.get("Condition")
+    world.get(CREATININE)
+    assert world.pauses == waited
+
+
+def test_a_protected_chart_is_refused_with_the_vendors_code(world: FhirWorld) -> None:
+    world.faults.turn_on("break_the_glass", "4131")
+    answer = world.get(CREATININE)
+    assert_outcome(answer, 403, "forbidden")
+    assert answer.json["issue"][0]["details"]["coding"][0]["code"] == "4131"
 
 
 @pytest.mark.parametrize(("name", "status"), [("unavailable", 503), ("forbidden", 403), ("broken", 500)])
