@@ -27,7 +27,7 @@ from model.training.recipe import (
     linear_calibration,
     out_of_fold,
 )
-from model.training.thresholds import choose_categories
+from model.training.thresholds import choose_categories, net_benefit
 from model.training.training_run import train
 from tests.builders.timelines import COHORT
 
@@ -172,6 +172,22 @@ def test_the_high_threshold_keeps_the_false_alert_budget() -> None:
     categories = choose_categories(risk, outcome)
     assert outcome[risk >= categories.high].mean() >= 1 / 3 - 0.01
     assert categories.moderate < categories.high
+
+
+def test_categories_are_worth_more_than_flagging_everybody_or_nobody() -> None:
+    random = np.random.default_rng(7)
+    risk = random.random(5000)
+    outcome = (random.random(5000) < risk**3).astype(float)
+    categories = choose_categories(risk, outcome)
+    for threshold in (categories.moderate, categories.high):
+        by_model = net_benefit(threshold, risk >= threshold, outcome)
+        assert by_model > max(0.0, net_benefit(threshold, risk >= 0.0, outcome))
+        assert f"{1000 * by_model:.1f} (flagging all" in categories.rule
+
+
+def test_net_benefit_weighs_a_false_flag_by_the_odds_of_the_threshold() -> None:
+    flagged, outcome = np.array([True, True, True, False]), np.array([1.0, 0.0, 0.0, 1.0])
+    assert net_benefit(0.2, flagged, outcome) == pytest.approx((1 - 2 * 0.25) / 4)
 
 
 def test_a_budget_that_cannot_be_kept_is_an_error() -> None:
