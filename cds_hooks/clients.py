@@ -73,6 +73,8 @@ class CdsClient(BaseModel):
     max_token_life_seconds: int = Field(default=300, ge=60, le=3600)
     cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     empty_instead_of_412: bool = False
+    empty_system_actions: bool = Field(default=False, description="send `systemActions: []` with the cards")
+    cds_hooks_3: bool = Field(default=False, description="discovery may hold what the 3.0 ballot adds")
     prefetch_variant: PrefetchVariant = "coded"
     allow_unauthenticated: bool = False
     allow_http: bool = False
@@ -111,6 +113,7 @@ class CdsClientRegistry:
         self.prefetch_variant = self._one_prefetch_variant()
         self.unauthenticated = self._unauthenticated(development=development)
         self.cors_origins = frozenset(origin for client in self.clients for origin in client.cors_origins)
+        self.cds_hooks_3 = any(client.cds_hooks_3 for client in self.clients)
         self.algorithms = frozenset(name for client in self.clients for name in client.algorithms)
 
     def by_iss(self, iss: str, tenant: str | None = None) -> CdsClient | None:

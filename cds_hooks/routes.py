@@ -57,7 +57,8 @@ def cds_blueprint(deps: CdsDependencies) -> Blueprint:
         if (preflight := _preflight(DISCOVERY_METHODS, deps)) is not None:
             return preflight
         modes = {deps.cards_mode(client.ehr_id) for client in deps.clients.clients}
-        return json_response(discovery_document(SERVICES.values(), prefetch, modes))
+        document = discovery_document(SERVICES.values(), prefetch, modes, says_version=deps.clients.cds_hooks_3)
+        return json_response(document)
 
     def serve(service_id: str, rest: str = "") -> Response:
         return _posted(deps, "" if rest else service_id, services.answer)
@@ -122,7 +123,7 @@ class ServiceEndpoint:
             raise
         else:
             self._record(service, caller, hook, started, answer=answer)
-        return json_response(_cards_body(answer))
+        return json_response(_cards_body(answer, caller))
 
     def _answer_as_switched(self, service: Service, hook: HookRequest, caller: Caller, started: float) -> Answer:
         """What the site lets be said; in shadow the record names what would have been shown."""
@@ -211,7 +212,9 @@ def _as_recorded(card: Card) -> CardShown:
     return CardShown(card.uuid, card.kind, card.indicator)
 
 
-def _cards_body(answer: Answer) -> dict[str, Any]:
+def _cards_body(answer: Answer, caller: Caller) -> dict[str, Any]:
     """The cards; where a site's mode withholds them the answer says so, lest no card be taken for no finding."""
     body: dict[str, Any] = {"cards": [card.body for card in answer.cards]}
+    if caller.client.empty_system_actions:
+        body["systemActions"] = []  # nothing is ever done without a click (CH-38)
     return body if answer.mode == LIVE else {**body, "extension": {MODE_EXTENSION: answer.mode}}

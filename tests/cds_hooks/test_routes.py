@@ -70,6 +70,16 @@ class TestDiscovery:
         answer = bench(prefetch_variant="category").app.test_client().get("/cds-services")
         assert "category=laboratory" in answer.get_json()["services"][0]["prefetch"]["creatinine"]
 
+    def test_the_version_spoken_is_said_only_where_a_client_expects_what_the_3_0_ballot_adds(
+        self, bench: BuildBench
+    ) -> None:
+        def versions(**changes: Any) -> set[Any]:
+            answer = bench(client(**changes)).app.test_client().get("/cds-services")
+            return {service.get("version") for service in answer.get_json()["services"]}
+
+        assert versions() == {None}
+        assert versions(cds_hooks_3=True) == {"2.0.1"}
+
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
     def test_other_methods_are_405(self, bench: BuildBench, method: str) -> None:
         answer = bench().app.test_client().open("/cds-services", method=method)
@@ -260,6 +270,13 @@ class TestAnswers:
         assert "KDIGO stage 2" in card["summary"]
         assert answer.headers["Cache-Control"] == "no-store"
         assert empty_elements(answer.get_json()) == []
+
+    def test_an_empty_list_of_system_actions_is_sent_only_to_a_client_that_wants_one(
+        self, bench: BuildBench
+    ) -> None:
+        assert "systemActions" not in bench().post(hook_body(prefetch=RISING)).get_json()
+        wanted = bench(client(empty_system_actions=True)).post(hook_body(prefetch=RISING)).get_json()
+        assert (wanted["systemActions"], len(wanted["cards"])) == ([], 1)
 
     def test_a_steady_creatinine_gives_silence(self, bench: BuildBench) -> None:
         answer = bench().post(hook_body(prefetch=STEADY))
