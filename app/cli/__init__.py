@@ -11,6 +11,7 @@ COMMANDS = {
     "stage": ("app.cli.stage:stage", "Stage a creatinine series from a CSV."),
     "model": ("app.cli.model:model_group", "Train, validate, show and verify the model."),
     "ehr": ("app.cli.ehr:ehr", "List, check and add EHRs."),
+    "cds": ("app.cli.cds:cds", "Report what became of the cards: shown, held back, accepted, overridden."),
     "site": ("app.cli.site:site", "Show, try in shadow or switch off a site's prediction and cards."),
     "keys": ("app.cli.keys:keys", "Rotate the keys this app signs with."),
     "serve": ("app.cli.serve:serve", "Serve the app with gunicorn."),
