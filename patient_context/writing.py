@@ -6,13 +6,15 @@ Every one carries the security label "asserted by AI" (FH-24). A probability lea
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from fhirclient.models.riskassessment import RiskAssessment
 from fhirclient.models.servicerequest import ServiceRequest
 
-from model.assessment import Assessment, Baseline, Contribution, KdigoStaging, Outcome, Prediction
+from model.assessment import Assessment, BaselineMethod, Contribution, KdigoStaging, Outcome, Prediction
+from model.sentences import Sentence
 from patient_context.codes import LOINC
 from patient_context.shapes import Json
 
@@ -30,21 +32,29 @@ _REFERENCE: Final = re.compile(r"[A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
 _UNIT_WORDS: Final = {"mm[Hg]": "mmHg", "Cel": "°C", "a": "years", "{score}": "", "1": ""}
 _TOP_FACTORS: Final = 5
 
+#: Says a sentence in the language of the chart it is written to; `str` leaves it in English.
+Say = Callable[[str], str]
 
-def risk_assessment(outcome: Outcome, *, encounter_id: str | None = None) -> Json:
-    """The outcome as an R4 RiskAssessment (FH-12 to FH-16). The same outcome always has the same identifier."""
+
+def risk_assessment(
+    outcome: Outcome, *, encounter_id: str | None = None, say: Say = str, rationale: str | None = None
+) -> Json:
+    """The outcome as an R4 RiskAssessment (FH-12 to FH-16). The same outcome always has the same identifier.
+
+    `rationale` replaces the English words on what moved the score. Numbers keep the units they have here.
+    """
     predictions = _predictions(outcome)
     resource: Json = {
         "resourceType": "RiskAssessment",
         "meta": {"security": [ASSERTED_BY_AI]},
         "identifier": [identifier_of(outcome)],
         "status": "final",
-        "code": {"text": "Acute kidney injury within 48 hours"},
+        "code": {"text": say(Sentence("Acute kidney injury within 48 hours"))},
         "subject": {"reference": f"Patient/{outcome.patient_id}"},
         "occurrenceDateTime": written(outcome.assessed_at),
-        "prediction": [_prediction(p, outcome.assessed_at) for p in predictions],
+        "prediction": [_prediction(p, outcome.assessed_at, say, rationale) for p in predictions],
         "basis": [{"reference": source} for source in _sources(predictions)],
-        "note": [{"text": text} for text in _notes(outcome)],
+        "note": [{"text": text} for text in _notes(outcome, say)],
     }
     if encounter_id:
         resource["encounter"] = {"reference": f"Encounter/{encounter_id}"}
@@ -63,6 +73,7 @@ def service_request_creatinine(
     encounter_id: str | None = None,
     reason: str | None = None,
     identifier: Json | None = None,
+    say: Say = str,
 ) -> Json:
     """A draft order for a repeat creatinine, for a clinician to sign; it orders nothing by itself."""
     resource: Json = {
@@ -80,7 +91,7 @@ def service_request_creatinine(
                     "display": "Creatinine [Mass/volume] in Serum or Plasma",
                 }
             ],
-            "text": "Creatinine, serum or plasma",
+            "text": say(Sentence("Creatinine, serum or plasma")),
         },
         "subject": {"reference": f"Patient/{patient_id}"},
         "authoredOn": written(authored_at),
@@ -106,19 +117,19 @@ def _predictions(outcome: Outcome) -> list[Prediction]:
     return [p for p in (outcome.risk, outcome.progression) if p is not None]
 
 
-def _prediction(prediction: Prediction, assessed_at: datetime) -> Json:
+def _prediction(prediction: Prediction, assessed_at: datetime, say: Say, rationale: str | None) -> Json:
     end = assessed_at + timedelta(hours=prediction.horizon_hours)
     category = prediction.category
     entry: Json = {
-        "outcome": {"coding": [ACUTE_KIDNEY_INJURY], "text": prediction.outcome},
+        "outcome": {"coding": [ACUTE_KIDNEY_INJURY], "text": say(prediction.outcome)},
         "probabilityDecimal": round(prediction.probability * 100, 2),
         "whenPeriod": {"start": written(assessed_at), "end": written(end)},
     }
     if category in _CATEGORIES:
         coding = {"system": _RISK_PROBABILITY, "code": category, "display": _CATEGORIES[category]}
         entry["qualitativeRisk"] = {"coding": [coding]}
-    if rationale := _rationale(prediction):
-        entry["rationale"] = rationale
+    if words := rationale if rationale is not None else _rationale(prediction):
+        entry["rationale"] = words
     return entry
 
 
@@ -142,27 +153,36 @@ def _sources(predictions: list[Prediction]) -> list[str]:
     return sorted(source for source in found if _REFERENCE.fullmatch(source))
 
 
-def _notes(outcome: Outcome) -> list[str]:
+def _notes(outcome: Outcome, say: Say) -> list[str]:
     stage = _stage_note(outcome.kdigo) if isinstance(outcome, Assessment) and outcome.kdigo else None
     reasons = [reason.text for reason in outcome.reasons]
-    unscored = [] if _predictions(outcome) else ["No risk was computed."]
-    return [*([stage] if stage else []), *unscored, *reasons]
+    unscored = [] if _predictions(outcome) else [Sentence("No risk was computed.")]
+    return [say(text) for text in (*([stage] if stage else []), *unscored, *reasons)]
 
 
-def _stage_note(kdigo: KdigoStaging) -> str | None:
+_METHOD_WORDS: Final = {
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: Sentence("outpatient median of 8 to 365 days"),
+    BaselineMethod.MEDIAN_8_365_D: Sentence("median of 8 to 365 days"),
+    BaselineMethod.LOWEST_7_D: Sentence("lowest 7 d"),
+    BaselineMethod.LOWEST_48_H: Sentence("lowest 48 h"),
+    BaselineMethod.FIRST_OF_STAY: Sentence("first of stay"),
+    BaselineMethod.ESTIMATED_EGFR_75_MDRD: Sentence("estimated egfr 75 mdrd"),
+    BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: Sentence("estimated egfr 75 ckd epi 2021"),
+    BaselineMethod.SUPPLIED: Sentence("supplied"),
+}
+
+
+def _stage_note(kdigo: KdigoStaging) -> Sentence | None:
     if kdigo.stage is None:
         return None
-    text = f"KDIGO 2012 stage {kdigo.stage}"
-    if kdigo.baseline is not None:
-        text += (
-            f", baseline creatinine {kdigo.baseline.creatinine_mg_dl:.2f} mg/dL ({_method_words(kdigo.baseline)})"
-        )
-    return text + "."
-
-
-def _method_words(baseline: Baseline) -> str:
-    """The name of the method as words: "lowest 7 d", "outpatient median 8 365 d"."""
-    return baseline.method.value.replace("8_365_d", "of 8 to 365 days").replace("_", " ")
+    if kdigo.baseline is None:
+        return Sentence("KDIGO 2012 stage {stage}.", stage=kdigo.stage)
+    return Sentence(
+        "KDIGO 2012 stage {stage}, baseline creatinine {mg_dl:.2f} mg/dL ({method}).",
+        stage=kdigo.stage,
+        mg_dl=kdigo.baseline.creatinine_mg_dl,
+        method=_METHOD_WORDS[kdigo.baseline.method],
+    )
 
 
 def _device(name: str, version: str) -> Json:

@@ -15,9 +15,10 @@ from fhirclient.models.observation import Observation
 from fhirclient.models.provenance import Provenance
 
 from model.assessment import Assessment, Outcome, Prediction
+from model.sentences import Sentence
 from patient_context.codes import LOINC
 from patient_context.shapes import Json, member, objects, text
-from patient_context.writing import ASSERTED_BY_AI, identifier_of, validated, written
+from patient_context.writing import ASSERTED_BY_AI, Say, identifier_of, validated, written
 
 #: Our own codes: no LOINC code for this score is assumed (FH-19).
 SCORE_SYSTEM: Final = "urn:aki-sentinel:score"
@@ -27,12 +28,17 @@ _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 _PARTICIPANT: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
 
+_TITLE: Final = Sentence("AKI assessment")
+
+
 def shown_prediction(outcome: Outcome) -> Prediction | None:
     """The one prediction an outcome has, if any."""
     return (outcome.risk or outcome.progression) if isinstance(outcome, Assessment) else None
 
 
-def observation(outcome: Assessment, prediction: Prediction, *, encounter_id: str | None = None) -> Json:
+def observation(
+    outcome: Assessment, prediction: Prediction, *, encounter_id: str | None = None, say: Say = str
+) -> Json:
     """The probability as an Observation in percent, derived from the results it used (FH-19)."""
     sources = sorted({c.source for c in prediction.contributions if c.source and _OBSERVATION.fullmatch(c.source)})
     resource: Json = {
@@ -41,7 +47,7 @@ def observation(outcome: Assessment, prediction: Prediction, *, encounter_id: st
         "category": [{"coding": [{"system": _CATEGORY, "code": "survey", "display": "Survey"}]}],
         "code": {
             "coding": [{"system": SCORE_SYSTEM, "code": f"aki-{prediction.horizon_hours}h"}],
-            "text": f"Probability within {prediction.horizon_hours} h: {prediction.outcome}",
+            "text": say(_what(prediction)),
         },
         "effectiveDateTime": written(outcome.assessed_at),
         "valueQuantity": {
@@ -57,20 +63,30 @@ def observation(outcome: Assessment, prediction: Prediction, *, encounter_id: st
     return validated(Observation, resource)
 
 
-def document_reference(outcome: Outcome, body: str, *, encounter_id: str | None = None) -> Json:
+def _what(prediction: Prediction) -> Sentence:
+    return Sentence(
+        "Probability within {hours} h: {outcome}",
+        hours=prediction.horizon_hours,
+        outcome=Sentence(prediction.outcome),
+    )
+
+
+def document_reference(outcome: Outcome, body: str, *, encounter_id: str | None = None, say: Say = str) -> Json:
     """The hand-over text as a note."""
     resource = {
         **_labelled("DocumentReference", outcome, None),
         "status": "current",
-        "type": {"coding": [{"system": LOINC, "code": "34109-9", "display": "Note"}], "text": "AKI assessment"},
+        "type": {"coding": [{"system": LOINC, "code": "34109-9", "display": "Note"}], "text": say(_TITLE)},
         "date": written(outcome.assessed_at),
-        "description": "AKI assessment, asserted by AI and reviewed by the clinician who wrote it here",
+        "description": say(
+            Sentence("AKI assessment, asserted by AI and reviewed by the clinician who wrote it here")
+        ),
         "content": [
             {
                 "attachment": {
                     "contentType": "text/plain; charset=utf-8",
                     "data": base64.b64encode(body.encode()).decode("ascii"),
-                    "title": "AKI assessment",
+                    "title": say(_TITLE),
                 }
             }
         ],

@@ -4,7 +4,7 @@ Each is named after what it reads. They ask the tables themselves, so a sentence
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from app.presentation.drivers import group_words
 from app.web.errors import AUTHORIZATION_CAUSES, HTTP_ERRORS, OURS, PUBLIC_ERRORS
@@ -13,6 +13,7 @@ from model.caution_table import caution_table
 from model.explanation import has_group
 from model.feature_list import FEATURES
 from model.policy import EgfrEquation
+from model.sentences import Sentence
 from patient_context.queries import QUERIES
 
 Message = tuple[int, str, str, list[str]]
@@ -22,41 +23,48 @@ def _messages(texts: Iterable[str]) -> Iterator[Message]:
     return ((1, "gettext", text, []) for text in dict.fromkeys(texts) if text)
 
 
-def features(_file: BinaryIO, _keywords: Any, _tags: Any, _options: Any) -> Iterator[Message]:
+def _parts(text: str) -> Iterator[str]:
+    """A sentence's pattern and those of its facts."""
+    yield text.pattern if isinstance(text, Sentence) else text
+    if isinstance(text, Sentence):
+        yield from (fact for fact in text.facts.values() if isinstance(fact, str))
+
+
+def features(*_: Any, **_options: Any) -> Iterator[Message]:
     """Names of the model's inputs, the groups they stand for, and the words some values have."""
     texts: list[str] = []
     for feature in FEATURES:
-        texts += [feature.label, *([group_words(feature)] if has_group(feature) else ())]
+        texts += [*_parts(feature.label), *([group_words(feature)] if has_group(feature) else ())]
         texts += [*feature.words, *feature.phrase]
     return _messages(texts)
 
 
-def outcomes(_file: BinaryIO, _keywords: Any, _tags: Any, _options: Any) -> Iterator[Message]:
-    """What the bundled model predicts, as the page writes it."""
+def outcomes(*_: Any, **_options: Any) -> Iterator[Message]:
+    """What the bundled model predicts."""
     model = load_bundled_model()
     heads = (model.onset_head, model.progression_head)
-    return _messages(head.outcome.replace(">=", "≥") for head in heads if head)
+    return _messages(head.outcome for head in heads if head)
 
 
-def cautions(_file: BinaryIO, _keywords: Any, _tags: Any, _options: Any) -> Iterator[Message]:
+def cautions(*_: Any, **_options: Any) -> Iterator[Message]:
     """What is said about drugs and kidneys."""
     table = caution_table()
     words = (*table.rules.values(), *(rule.words for rule in table.doses))
     return _messages(text for one in words for text in (one.title, one.text))
 
 
-def equations(_file: BinaryIO, _keywords: Any, _tags: Any, _options: Any) -> Iterator[Message]:
+def equations(*_: Any, **_options: Any) -> Iterator[Message]:
     """The eGFR equations by the names printed beside the number."""
     return _messages(equation.label for equation in EgfrEquation)
 
 
-def queries(_file: BinaryIO, _keywords: Any, _tags: Any, _options: Any) -> Iterator[Message]:
+def queries(*_: Any, **_options: Any) -> Iterator[Message]:
     """The parts of a chart, by the names the page has for them."""
     parts = ["creatinine", "bundle", "times", *(query.key for query in QUERIES)]
     return _messages(part.replace("_", " ") for part in parts)
 
 
-def errors(_file: BinaryIO, _keywords: Any, _tags: Any, _options: Any) -> Iterator[Message]:
+def errors(*_: Any, **_options: Any) -> Iterator[Message]:
     """What is said when something went wrong."""
     rows = (*PUBLIC_ERRORS.values(), OURS)
     told = [text for row in rows for text in (row.title, row.cause, row.next_step)]

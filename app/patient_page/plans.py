@@ -9,6 +9,7 @@ from app.patient_page.viewing import ViewedChart
 from app.presentation.actions import ASSESSMENT_FORMS, ORDER_FORM
 from app.presentation.care import repeat_due_at
 from app.presentation.creatinine import known_creatinines
+from app.presentation.drivers import drivers_panel
 from app.presentation.wording import Wording
 from model.assessment import Assessment, Outcome
 from patient_context.writer import Capabilities, may_create
@@ -18,6 +19,7 @@ from patient_context.writing_forms import communication, document_reference, obs
 ASSESSMENT: Final = "assessment"
 REPEAT_CREATININE: Final = "repeat-creatinine"
 KINDS: Final = (ASSESSMENT, REPEAT_CREATININE)
+_TOP_FACTORS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def plan(
         return _order_plan(viewed, session, capabilities, reader, site)
     if not isinstance(viewed.outcome, Assessment):
         return NoPlan(reader.gettext("There is no assessment of this patient to write."))
-    forms = _forms(viewed.outcome, session.encounter_id, handover)
+    forms = _forms(viewed, viewed.outcome, session.encounter_id, handover, site)
     offered = [form for form in ASSESSMENT_FORMS if form in forms and form in capabilities.creatable]
     permitted = [form for form in offered if may_create(session.scopes, form)]
     if not permitted:
@@ -67,18 +69,31 @@ def plan(
 
 
 def _forms(
-    outcome: Assessment, encounter_id: str | None, handover: str
+    viewed: ViewedChart, outcome: Assessment, encounter_id: str | None, handover: str, site: Wording
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """How each form is built; a number alone needs a number."""
     prediction = shown_prediction(outcome)
+    common: dict[str, Any] = {"encounter_id": encounter_id, "say": site.sentence}
     forms: dict[str, Callable[[], dict[str, Any]]] = {
-        "RiskAssessment": lambda: risk_assessment(outcome, encounter_id=encounter_id),
-        "DocumentReference": lambda: document_reference(outcome, handover, encounter_id=encounter_id),
+        "RiskAssessment": lambda: risk_assessment(outcome, rationale=_rationale(viewed, site), **common),
+        "DocumentReference": lambda: document_reference(outcome, handover, **common),
         "Communication": lambda: communication(outcome, handover, encounter_id=encounter_id),
     }
     if prediction is not None:
-        forms["Observation"] = lambda: observation(outcome, prediction, encounter_id=encounter_id)
+        forms["Observation"] = lambda: observation(outcome, prediction, **common)
     return forms
+
+
+def _rationale(viewed: ViewedChart, site: Wording) -> str:
+    """What moved the score most, as the page of this site would say it."""
+    drivers = drivers_panel(viewed.outcome, site, birth_date=viewed.snapshot.birth_date)
+    rows = drivers.first[:_TOP_FACTORS] if drivers else ()
+    return "; ".join(
+        site.gettext(
+            "{finding} ({effect} the risk)", finding=f"{row.label} {row.value}", effect=row.direction_words
+        )
+        for row in rows
+    )
 
 
 def _order_plan(
@@ -97,6 +112,7 @@ def _order_plan(
         due_at=max(due_at, outcome.assessed_at),
         encounter_id=session.encounter_id,
         reason=_order_reason(outcome, site),
+        say=site.sentence,
         identifier=identifier_of(outcome, saying=same_as),
     )
     why = reader.gettext("A draft: it becomes an order only when somebody signs it in the EHR.")

@@ -37,7 +37,7 @@ _FEATURES: Final = {label_of(feature): feature for feature in FEATURES}
 #: In mmol/L urea and urea nitrogen are the same number, and laboratories call it urea.
 _AS_UREA: Final = {
     "Urea nitrogen": Sentence("Urea"),
-    "Urea nitrogen, change within 48 h": Sentence("Urea, change within 48 h"),
+    "Urea nitrogen, change within 48 h": Sentence("{words}, change within 48 h", words=Sentence("Urea")),
 }
 
 

@@ -25,7 +25,10 @@ _HOURS = 48
 
 @dataclass(frozen=True, slots=True)
 class ForecastPanel:
-    """`dots` is None when no number is given; `reasons` then says why."""
+    """`dots` is None when no number is given; `reasons` then says why.
+
+    `interval` is empty when the model has none; `cautions` say how this patient is unlike its training patients.
+    """
 
     heading: str
     percent: str
@@ -38,6 +41,8 @@ class ForecastPanel:
     dots: int | None
     not_known: str
     reasons: tuple[str, ...] = ()
+    interval: str = ""
+    cautions: tuple[str, ...] = ()
 
 
 def forecast_panel(outcome: Outcome, say: Wording) -> ForecastPanel:
@@ -57,6 +62,8 @@ def forecast_panel(outcome: Outcome, say: Wording) -> ForecastPanel:
         threshold_words=_threshold_words(prediction, say),
         dots=in_hundred(prediction.probability),
         not_known=say.sentence(_CANNOT_KNOW),
+        interval=_interval_words(prediction, say),
+        cautions=tuple(say.sentence(caution.text) for caution in prediction.cautions),
     )
 
 
@@ -77,10 +84,17 @@ def _frequency(probability: float, say: Wording) -> str:
 
 
 def _outcome_words(prediction: Prediction, say: Wording, *, in_aki: bool) -> str:
-    facts = {"outcome": say.sentence(prediction.outcome.replace(">=", "≥")), "hours": prediction.horizon_hours}
+    facts = {"outcome": say.sentence(prediction.outcome).replace(">=", "≥"), "hours": prediction.horizon_hours}
     if in_aki:
         return say.gettext("reach {outcome} within {hours} hours", **facts)
     return say.gettext("develop {outcome} within {hours} hours", **facts)
+
+
+def _interval_words(prediction: Prediction, say: Wording) -> str:
+    if (found := prediction.interval) is None:
+        return ""
+    low, high = say.percent(found.low), say.percent(found.high)
+    return say.gettext("{level} interval: {low} to {high}", level=say.percent(found.level), low=low, high=high)
 
 
 def _threshold_words(prediction: Prediction, say: Wording) -> str:

@@ -23,6 +23,8 @@ _RISK_CODES = frozenset(
         "no_recent_creatinine",
         "creatinine_above_range",
         "model_unavailable",
+        "recalibration_refused",
+        "recalibration_expired",
     }
 )
 #: Said in the warnings above the panels, or beside the eGFR.
