@@ -1,8 +1,7 @@
 """Which features the model sees, one line each, with the clinical words they are shown under.
 
-Bicarbonate is in although hospital B hardly measures it: it helps where it is measured and changes nothing where it
-is not. Left out because one of the two training hospitals hardly measures them and they gain nothing beside it:
-chloride, pH, base excess, end-tidal CO2. Left out because the training data do not have them: urine output, weight, drugs,
+Left out because one of the two training hospitals hardly measures them: bicarbonate, chloride, pH, base
+excess, end-tidal CO2. Left out because the training data do not have them: urine output, weight, drugs,
 diagnoses. Left out because they describe care and not the patient: everything counting or timing measurements,
 and hours since admission (worth 0.002 AUROC here, and what an admission is differs between charts).
 """
@@ -46,7 +45,6 @@ CONCEPTS: dict[str, str] = {
     "temperature": "Temperature",
     "breathing": "Breathing and oxygen",
     "potassium": "Potassium",
-    "acid_base": "Acid-base balance",
     "minerals": "Calcium, magnesium, phosphate",
     "glucose": "Glucose",
     "lactate": "Lactate",
@@ -212,7 +210,8 @@ def _vital(analyte: Analyte, concept: str, words: str, decimals: int = 0) -> tup
     unit, name = CANONICAL_UNIT[analyte], analyte.value
     day, two_days = partial(mean, analyte=analyte, window=24.0), LAB_WINDOW_HOURS
     return (
-        Feature(f"{name}_mean_24h", concept, Sentence("{words}, mean of 24 h", words=words), unit, day, analyte, 24.0, "last", decimals),
+        Feature(f"{name}_mean_24h", concept, Sentence("{words}, mean of 24 h", words=words), unit, day, analyte,
+                24.0, "last", decimals),
         Feature(f"{name}_low_48h", concept, Sentence("{words}, lowest in 48 h", words=words), unit,
                 partial(low, analyte=analyte, window=two_days), analyte, two_days, "low", decimals),
         Feature(f"{name}_high_48h", concept, Sentence("{words}, highest in 48 h", words=words), unit,
@@ -249,7 +248,6 @@ FEATURES: tuple[Feature, ...] = (
     *_lab(Analyte.PACO2, "breathing", "Arterial CO2 pressure (PaCO2)", 0),
     *_lab(UREA, "urea", "Urea nitrogen", 0),
     *_lab(Analyte.POTASSIUM, "potassium", "Potassium"),
-    *_lab(Analyte.BICARBONATE, "acid_base", "Bicarbonate", 0),
     *_lab(Analyte.CALCIUM, "minerals", "Calcium"),
     *_lab(Analyte.MAGNESIUM, "minerals", "Magnesium"),
     *_lab(Analyte.PHOSPHATE, "minerals", "Phosphate"),
