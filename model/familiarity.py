@@ -99,7 +99,7 @@ def _beyond(known: Sequence[_Placed]) -> Iterator[Reason]:
 def _beyond_words(feature: Feature, value: float, at: Span) -> Sentence:
     unit = "" if feature.unit.startswith("{") else " " + CLINICAL_UNITS.get(feature.unit, feature.unit)
     facts = {
-        "label": feature.label,
+        "label": Sentence(feature.label),
         "value": f"{shown(feature, value)}{unit}",
         "low": shown(feature, at.low),
         "high": f"{shown(feature, at.high)}{unit}",

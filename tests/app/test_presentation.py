@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from app.presentation import PageSetting, PatientPage, patient_page
 from app.presentation.wording import english, in_hundred
-from model.assessment import Contribution, Inputs, InsufficientData, KdigoStaging, NotApplicable, Outcome, Reason
+from model.assessment import (
+    Contribution,
+    Inputs,
+    InsufficientData,
+    Interval,
+    KdigoStaging,
+    NotApplicable,
+    Outcome,
+    Reason,
+)
 from model.snapshot import Comparator, Incomplete, PatientSnapshot, Rejected
 from tests.builders.assessed import BASELINE, MODEL, NOW, creatinine, in_aki, no_aki, prediction, snapshot
 
@@ -72,6 +81,22 @@ def test_remark_on_a_stage_stands_beside_it_and_a_reason_for_no_number_does_not(
     shown = page(no_aki(risk=None, reasons=(remark, NO_MODEL)))
     assert shown.now.reasons == (remark.text,)
     assert shown.forecast.reasons == (NO_MODEL.text,)
+
+
+def test_interval_and_cautions_stand_beside_the_number_when_there_are_any() -> None:
+    caution = Reason("few_inputs", "The chart holds little.")
+    doubt = prediction(interval=Interval(0.104, 0.182, 0.8, "40 refits"), cautions=(caution,))
+    forecast = page(no_aki(risk=doubt)).forecast
+    assert forecast.interval == "80% interval: 10% to 18%"
+    assert forecast.cautions == (caution.text,)
+    plain = page(no_aki()).forecast
+    assert (plain.interval, plain.cautions) == ("", ())
+
+
+@pytest.mark.parametrize("code", ["recalibration_refused", "recalibration_expired"])
+def test_a_refused_recalibration_is_the_reason_for_no_number(code: str) -> None:
+    why = Reason(code, "This site's recalibration must not be used.")
+    assert page(no_aki(risk=None, reasons=(NO_BASELINE, why))).forecast.reasons == (why.text,)
 
 
 @pytest.mark.parametrize("reasons", [(NO_MODEL,), (Reason("from_a_later_version", "Because of this."),), ()])
