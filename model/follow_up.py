@@ -52,6 +52,8 @@ def follow_up(
     """
     due = now >= predicted_at + HORIZON + LATE_RESULTS
     course = _course(creatinine, _began_at(stays, predicted_at, now), predicted_at, now)
+    if course.latest_at(0.0) is None:
+        return PENDING  # not even what was predicted from is there: these results cannot tell
     marks = (onset_landmarks if head == "onset" else progression_landmarks)(course, [0.0])
     mark = marks[0] if marks else None
     if mark is not None and mark.outcome:

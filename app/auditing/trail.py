@@ -37,6 +37,7 @@ Action = Literal[
     "configuration-changed",
     "database-changed",
     "site-switched",
+    "outcomes-joined",
     "jobs-run",
 ]
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "ehr": ("app.cli.ehr:ehr", "List, check and add EHRs."),
     "cds": ("app.cli.cds:cds", "Report what became of the cards: shown, held back, accepted, overridden."),
     "site": ("app.cli.site:site", "Show, try in shadow or switch off a site's prediction and cards."),
+    "monitor": ("app.cli.monitor:monitor", "Judge the predictions by what happened, per site and month."),
     "keys": ("app.cli.keys:keys", "Rotate the keys this app signs with."),
     "serve": ("app.cli.serve:serve", "Serve the app with gunicorn."),
     "check-config": ("app.cli.serve:check_config", "Check settings and EHR registry, naming every problem."),

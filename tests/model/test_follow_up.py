@@ -56,6 +56,10 @@ def test_no_creatinine_within_the_horizon_is_unknown_and_not_no_event() -> None:
     assert onset(creatinine(*STEADY, (49, 3.0))) == FollowUp("unknown")
 
 
+def test_results_without_those_the_prediction_rested_on_tell_nothing() -> None:
+    assert onset(creatinine((20, 1.3), (40, 0.9))) == PENDING
+
+
 def test_a_result_that_was_not_yet_known_is_not_seen() -> None:
     assert onset(creatinine(*STEADY, (20, 1.3), late_hours=100)) != FollowUp("event", T + timedelta(hours=20))
 

@@ -48,6 +48,7 @@ def _entity(event: dict[str, Any], code: str) -> dict[str, Any]:
         "configuration-changed",
         "database-changed",
         "site-switched",
+        "outcomes-joined",
         "jobs-run",
         "an action of a later release",
     ],
