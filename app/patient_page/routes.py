@@ -15,10 +15,12 @@ from app.configured.ehrs import EhrConfig
 from app.languages.reader import wording_for
 from app.launched.sessions import LaunchSession
 from app.patient_page.acting import add_acting_routes
+from app.patient_page.first_paint import FirstPaint
 from app.patient_page.plans import KINDS
 from app.patient_page.viewing import ReadChart, page_of, view_chart
 from app.presentation import PatientPage
 from app.services import AppServices
+from app.web.error_pages import error_response
 from launch.styling import css_variables
 from patient_context.reader import read
 
@@ -39,6 +41,7 @@ def pages_blueprint(
 ) -> Blueprint:
     """`/`, `/p/<launch>/` and `/model`, with their templates and static files."""
     pages = Blueprint("pages", "app", static_folder="static", static_url_path="/static")
+    first_paint = FirstPaint(threads=services.settings.threads)
     pages.jinja_loader = ChoiceLoader([PackageLoader("app"), PackageLoader("nhsuk_frontend_jinja")])
 
     @pages.get("/")
@@ -47,14 +50,18 @@ def pages_blueprint(
         return render_template("home.html", ehrs=[_launch_link(config) for config in services.ehrs])
 
     @pages.get("/p/<launch_id>/")
-    def patient(launch_id: str) -> str:
+    def patient(launch_id: str) -> Response | str:
         """One patient, read now, for the browser that launched. Raises what `app.web.errors` turns into a page."""
         session = services.sessions.open(launch_id, request.cookies)
         g.ehr_id = session.ehr_id
         ehr = services.ehrs.by_id(session.ehr_id)
-        viewed = view_chart(services, session, ehr, read_chart)
-        page = page_of(viewed, session, ehr, wording_for(ehr), window=request.args.get("window"))
-        return _render_patient(page, session)
+        say, window = wording_for(ehr), request.args.get("window")
+        return first_paint.page(
+            lambda: view_chart(services, session, ehr, read_chart),
+            render=lambda viewed: _render_patient(page_of(viewed, session, ehr, say, window=window), session),
+            waiting=lambda: render_template("waiting.html", ehr_name=ehr.launch.name, **_style(session)),
+            refusal=error_response,
+        )
 
     add_acting_routes(pages, services, read_chart)
 
@@ -82,7 +89,7 @@ def _render_patient(page: PatientPage, session: LaunchSession) -> str:
         "patient.html",
         page=page,
         self_url=url_for("pages.patient", launch_id=session.id),
-        style_url=url_for("pages.ehr_style", launch_id=session.id) if session.smart_style_url else "",
+        **_style(session),
         write_urls={kind: url_for("pages.preview", launch_id=session.id, kind=kind) for kind in KINDS},
         end_url=url_for("session.end", launch_id=session.id)
         if "session.end" in current_app.view_functions
@@ -92,6 +99,11 @@ def _render_patient(page: PatientPage, session: LaunchSession) -> str:
         chart_wide=course_svg(course, WIDE) if course else "",
         chart_narrow=course_svg(course, NARROW) if course else "",
     )
+
+
+def _style(session: LaunchSession) -> Mapping[str, str]:
+    wants = bool(session.smart_style_url)
+    return {"style_url": url_for("pages.ehr_style", launch_id=session.id) if wants else ""}
 
 
 def _launch_link(config: EhrConfig) -> Mapping[str, str]:
