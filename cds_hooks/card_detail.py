@@ -30,14 +30,20 @@ _CRITERION = {
     KdigoCriterion.RRT: "by renal replacement therapy",
 }
 _METHOD = {
-    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "median of {n} outpatient result{s}, 8 to 365 days back",
-    BaselineMethod.MEDIAN_8_365_D: "median of {n} result{s}, 8 to 365 days back",
-    BaselineMethod.LOWEST_7_D: "lowest of {n} result{s} in 7 days",
-    BaselineMethod.LOWEST_48_H: "lowest of {n} result{s} in 48 hours",
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "median of {n} outpatient results, 8 to 365 days back",
+    BaselineMethod.MEDIAN_8_365_D: "median of {n} results, 8 to 365 days back",
+    BaselineMethod.LOWEST_7_D: "lowest of {n} results in 7 days",
+    BaselineMethod.LOWEST_48_H: "lowest of {n} results in 48 hours",
     BaselineMethod.FIRST_OF_STAY: "first result of this stay",
     BaselineMethod.ESTIMATED_EGFR_75_MDRD: "assumed, not measured: eGFR 75 by MDRD",
     BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: "assumed, not measured: eGFR 75 by CKD-EPI 2021",
     BaselineMethod.SUPPLIED: "given by the clinician",
+}
+_METHOD_OF_ONE = {
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "the only outpatient result, 8 to 365 days back",
+    BaselineMethod.MEDIAN_8_365_D: "the only result, 8 to 365 days back",
+    BaselineMethod.LOWEST_7_D: "the only other result in 7 days",
+    BaselineMethod.LOWEST_48_H: "the only other result in 48 hours",
 }
 _PART = {
     "patient": "patient details (age, sex)",
@@ -102,8 +108,16 @@ def finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
     yield from latest_lines(facts)
     if kdigo is not None and kdigo.baseline is not None:
         yield _baseline(kdigo, kdigo.baseline, facts)
-    if kdigo is not None and kdigo.episode is not None:
+    if kdigo is not None and kdigo.episode is not None and not _repeats(kdigo.episode, kdigo, facts):
         yield _episode(kdigo.episode, facts)
+    if kdigo is not None and kdigo.criterion is KdigoCriterion.RRT:
+        yield "- Under renal replacement therapy creatinine and eGFR do not say how the kidneys do"
+        return
+    yield from _second_opinions(found)
+
+
+def _second_opinions(found: Assessment) -> Iterator[str]:
+    """The NHS algorithm's answer and the eGFR."""
     if found.nhs is not None:
         ratio = f" (ratio {wording.number(found.nhs.ratio)})" if found.nhs.ratio is not None else ""
         yield f"- NHS England algorithm: {wording.chart_text(found.nhs.alert)}{ratio}"
@@ -124,10 +138,24 @@ def latest_lines(facts: DetailFacts) -> Iterator[str]:
 
 
 def _baseline(kdigo: KdigoStaging, baseline: Baseline, facts: DetailFacts) -> str:
-    method = _METHOD[baseline.method].format(n=baseline.n, s="" if baseline.n == 1 else "s")
+    words = (_METHOD_OF_ONE if baseline.n == 1 else {}).get(baseline.method) or _METHOD[baseline.method]
+    method = words.format(n=baseline.n)
     dated = f", {wording.day(baseline.at, facts.zone)}" if baseline.at is not None else ""
     ratio = f"; the latest is {kdigo.ratio:.1f} × this" if kdigo.ratio is not None else ""
     return f"- Baseline creatinine {wording.creatinine(baseline.creatinine_mg_dl)}: {method}{dated}{ratio}"
+
+
+def _repeats(episode: AkiEpisode, kdigo: KdigoStaging, facts: DetailFacts) -> bool:
+    """Whether the episode says nothing the lines above have not: it is at its peak, from the same baseline."""
+    latest, baseline = facts.latest_creatinine, kdigo.baseline
+    return (
+        episode.state is EpisodeState.ACTIVE
+        and episode.peak_stage == kdigo.stage
+        and latest is not None
+        and episode.peak_at == latest.at
+        and baseline is not None
+        and baseline.creatinine_mg_dl == episode.reference_creatinine_mg_dl
+    )
 
 
 def _episode(episode: AkiEpisode, facts: DetailFacts) -> str:
@@ -152,7 +180,7 @@ def missing(outcome: Outcome) -> Iterator[str]:
     lines = [
         f"- {wording.chart_text(reason.text, 240)}"
         for reason in outcome.reasons
-        if not reason.code.startswith("incomplete_")  # said by part below
+        if not reason.code.endswith("_incomplete")  # said by part below
     ]
     lines += _unread(outcome.inputs.incomplete)
     lines += _rejections(outcome)
@@ -165,10 +193,12 @@ def missing(outcome: Outcome) -> Iterator[str]:
 def _unread(gaps: Sequence[Incomplete]) -> Sequence[str]:
     absent = [_part(gap) for gap in gaps if gap.code == "not-supplied"]
     lines = [f"- Not supplied by the EHR: {'; '.join(absent)}"] if absent else []
+    parts: dict[str, list[str]] = {}
+    for gap in gaps:
+        if gap.code != "not-supplied":
+            parts.setdefault(gap.reason, []).append(_part(gap))
     return lines + [
-        f"- {_part(gap).capitalize()}: {wording.chart_text(gap.reason, 240)}"
-        for gap in gaps
-        if gap.code != "not-supplied"
+        f"- {'; '.join(names).capitalize()}: {wording.chart_text(reason, 240)}" for reason, names in parts.items()
     ]
 
 

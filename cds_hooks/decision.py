@@ -11,7 +11,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from model.assessment import Assessment, EpisodeState, InsufficientData, NotApplicable, Outcome, Prediction
+from model.assessment import (
+    Assessment,
+    EpisodeState,
+    InsufficientData,
+    KdigoCriterion,
+    NotApplicable,
+    Outcome,
+    Prediction,
+)
 from model.snapshot import PatientSnapshot, Stay
 from model.withholding import WITHHELD_BY_SITE
 
@@ -194,6 +202,8 @@ def _has_not_recovered(found: Assessment) -> bool:
 
 
 def _stage_indicator(found: Assessment, stage: int, policy: CardPolicy) -> Indicator:
+    if found.kdigo is not None and found.kdigo.criterion is KdigoCriterion.RRT:
+        return Indicator.INFO  # whoever dialyses the patient knows
     if stage == 3 and policy.critical_for_stage_3:
         return Indicator.CRITICAL
     calm = found.kdigo is not None and found.kdigo.course in {"stable", "falling"}  # unknown is not calm

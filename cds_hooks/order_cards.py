@@ -184,7 +184,8 @@ def _without_assessment(kidneys: KidneyFacts, context: CardContext) -> Iterator[
 def _order_lines(drug: DrugFacts, not_counted: NotCounted) -> Iterator[str]:
     yield "**The order**"
     yield ""
-    yield f"- {wording.chart_text(drug.name, 100)}: recognised by {_how(drug)} as {_as_what(drug)}"
+    name, what = wording.chart_text(drug.name, 100), _as_what(drug)
+    yield f"- {name}: recognised by {_how(drug)}{'' if name.lower() == what.lower() else f' as {what}'}"
     for facts in not_counted.unclear:
         yield f"{_unclear_line(facts)}; it was not checked"
     if not_counted.by_name_only:

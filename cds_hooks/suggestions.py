@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cds_hooks.decision import CardKind, Indicator, Show
-from model.assessment import Assessment, Outcome
+from model.assessment import Assessment, KdigoCriterion, Outcome
 from patient_context.order_drafts import aki_condition, service_request
 
 MOST = 3
@@ -44,9 +44,10 @@ class SuggestionContext:
 def suggest_for_aki(show: Show, outcome: Outcome, context: SuggestionContext) -> Sequence[dict[str, Any]]:
     """What follows from the finding: creatinine always; from stage 1 urine, from 2 an ultrasound, at 3 nephrology.
 
-    None where another value would not change what the card says.
+    None where another value would not change what the card says, nor under renal replacement therapy, where all of
+    it is being done.
     """
-    if show.kind not in _REASON:
+    if show.kind not in _REASON or _is_by_dialysis(outcome):
         return ()
     wait = timedelta() if show.kind is CardKind.NOT_ASSESSED else _DUE_AFTER.get(show.indicator, _DUE_OTHERWISE)
     first = suggest_order("creatinine", context, due_after=wait, reason=_REASON[show.kind])
@@ -56,6 +57,11 @@ def suggest_for_aki(show: Show, outcome: Outcome, context: SuggestionContext) ->
     more = {1: ("urinalysis",), 2: ("urinalysis", "renal-ultrasound"), 3: ("renal-ultrasound", "nephrology")}
     reason = f"Acute kidney injury, KDIGO stage {stage}: cause"
     return (first, *(suggest_order(name, context, reason=reason) for name in more.get(stage, ())))
+
+
+def _is_by_dialysis(outcome: Outcome) -> bool:
+    kdigo = outcome.kdigo if isinstance(outcome, Assessment) else None
+    return kdigo is not None and kdigo.criterion is KdigoCriterion.RRT
 
 
 def suggest_order(

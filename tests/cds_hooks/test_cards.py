@@ -37,7 +37,7 @@ from model.assessment import (
 )
 from model.snapshot import Comparator, Incomplete, Measurement, PatientSnapshot, Rejected
 from tests.builders.cds import NOW, PATIENT, PUBLIC_URL
-from tests.builders.outcomes import BASELINE, CONTRIBUTIONS, MODEL, assessment, risk
+from tests.builders.outcomes import BASELINE, CONTRIBUTIONS, INPUTS, MODEL, assessment, risk
 
 CARDS = Path(__file__).parents[1] / "spec" / "cds" / "cards"
 CHART = PatientSnapshot(patient_id=PATIENT, read_at=NOW)
@@ -79,6 +79,8 @@ def insufficient(*reasons: Reason) -> InsufficientData:
 
 
 STAGE_2 = assessment(stage=2, course="rising", progression=risk(0.41, outcome="KDIGO stage 2 or higher"))
+_BACK_TO = "The EHR supplied the newest results, back to 11 Mar 2026 04:00 UTC; older ones were not looked at."
+NEWEST_ONLY = tuple(Incomplete(part, "newest-only", _BACK_TO) for part in ("vitals", "urine"))
 EXAMPLES: dict[str, tuple[Outcome, CardContext]] = {
     "stage_2_rising": (STAGE_2, context()),
     "stage_1_falling": (
@@ -89,6 +91,14 @@ EXAMPLES: dict[str, tuple[Outcome, CardContext]] = {
         replace(
             assessment(stage=3, course="stable"),
             kdigo=KdigoStaging(3, KdigoCriterion.URINE_OUTPUT, since=NOW - timedelta(hours=6)),
+        ),
+        context(),
+    ),
+    "stage_3_by_dialysis": (
+        replace(
+            assessment(stage=3),
+            kdigo=KdigoStaging(3, KdigoCriterion.RRT, since=NOW - timedelta(hours=40)),
+            inputs=replace(INPUTS, incomplete=NEWEST_ONLY),
         ),
         context(),
     ),
@@ -264,6 +274,27 @@ def test_a_card_has_the_shape_of_the_standard() -> None:
     assert (smart["type"], smart["url"]) == ("smart", f"{PUBLIC_URL}/launch")  # CH-35: bare
     assert (absolute["type"], absolute["url"]) == ("absolute", f"{PUBLIC_URL}/model")
     assert "appContext" not in absolute  # requirement 147
+
+
+def test_what_was_not_read_is_said_once_and_alike_parts_together() -> None:
+    """The assessment gives every gap as a reason of its own too."""
+    reasons = tuple(Reason(f"{gap.part}_incomplete", gap.reason) for gap in NEWEST_ONLY)
+    outcome = replace(assessment(stage=2), inputs=replace(INPUTS, incomplete=NEWEST_ONLY), reasons=reasons)
+    assert shown(outcome).body["detail"].count("older ones were not looked at") == 1
+
+
+@pytest.mark.parametrize(("peak_stage", "said"), [(2, 0), (3, 1)])
+def test_an_episode_at_its_peak_is_not_told_twice(peak_stage: int, said: int) -> None:
+    outcome = assessment(stage=2, course="rising")
+    assert outcome.kdigo is not None
+    before = BASELINE.creatinine_mg_dl
+    episode = AkiEpisode(NOW, EpisodeState.ACTIVE, "aki", peak_stage, LATEST.at, LATEST.value, before, 2.1)
+    told = replace(outcome, kdigo=replace(outcome.kdigo, episode=episode))
+    assert shown(told).body["detail"].count("AKI episode since") == said
+
+
+def test_under_dialysis_nothing_is_offered_that_is_being_done() -> None:
+    assert "suggestions" not in shown(*EXAMPLES["stage_3_by_dialysis"]).body
 
 
 @pytest.mark.parametrize(

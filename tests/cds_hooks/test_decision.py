@@ -12,6 +12,7 @@ from model.assessment import (
     Assessment,
     EpisodeState,
     InsufficientData,
+    KdigoCriterion,
     KdigoStaging,
     NotApplicable,
     Outcome,
@@ -59,7 +60,8 @@ def outcome(row: dict[str, str]) -> Outcome:
     persisting = row["course"] == "unrecovered"
     staging = KdigoStaging(
         stage,
-        course=None if row["course"] == "-" else row["course"],
+        criterion=KdigoCriterion.RRT if row["course"] == "dialysis" else None,
+        course=None if row["course"] in {"-", "dialysis"} else row["course"],
         episode=PERSISTING if persisting else None,
     )
     return Assessment(
