@@ -24,6 +24,7 @@ from sandbox.cds_dialects import DIALECTS, CdsDialect
 from sandbox.cds_pages import chosen_dialect
 from sandbox.pages import EhrPages
 from sandbox.patient_list import CATEGORIES, select_rows
+from sandbox.prepared_cases import prepared_calls
 from sandbox.store import PatientSummary
 
 LONGEST_DRUG_NAME = 200
@@ -67,6 +68,7 @@ def bench_blueprint(ehr: EhrPages, client: CdsClient) -> Blueprint:
             exchange=exchange,
             sizes=_sizes(exchange),
             groups=_groups(ehr),
+            prepared=prepared_calls(ehr.store.patients()),
             dialects=DIALECTS,
             drugs=DRAFT_DRUGS,
             shapes=ORDER_SHAPES,

@@ -10,6 +10,7 @@ from flask import Blueprint
 
 from sandbox.cds_contexts import reference_of
 from sandbox.draft_orders import drug_words
+from sandbox.patient_list import searched_words
 
 SHOWN_ITEMS = 3
 
@@ -85,5 +86,6 @@ def add_words(pages: Blueprint, zone: tzinfo) -> None:
         compact,
         drug_words,
         reference_of,
+        searched_words,
     ):
         pages.add_app_template_filter(function, function.__name__)

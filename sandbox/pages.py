@@ -18,6 +18,7 @@ from sandbox.launches import LaunchContext
 from sandbox.page_words import add_words
 from sandbox.patient_list import CATEGORIES, SORTS, select_rows
 from sandbox.practitioners import PRACTITIONERS, Practitioner, find_practitioner
+from sandbox.prepared_cases import first_looks
 from sandbox.security import refuse_foreign_forms
 from sandbox.services import EhrServices
 from sandbox.store import PatientStore
@@ -144,6 +145,7 @@ def _patient_list(store: PatientStore) -> str:
         sort=sort if sort in SORTS else "category",
         descending=descending,
         words=words,
+        looks=[] if words or category or "sort" in arguments else first_looks(everybody),
     )
 
 

@@ -43,7 +43,7 @@ def select_rows(
     sort: str = "name",
     descending: bool = False,
 ) -> list[PatientSummary]:
-    """Rows with every word in name or MRN, and of the category; those without the sorted value come last."""
+    """Rows with every word in name, MRN or findings, and of the category; those without the sorted value last."""
     wanted = words.casefold().split()
     kept = [row for row in rows if _matches(row, wanted) and category in ("", row.category)]
     key = _SORT_KEYS.get(sort, _SORT_KEYS["name"])
@@ -52,5 +52,10 @@ def select_rows(
 
 
 def _matches(row: PatientSummary, words: Sequence[str]) -> bool:
-    text = f"{row.name} {row.record_number}".casefold()
+    text = searched_words(row)
     return all(word in text for word in words)
+
+
+def searched_words(row: PatientSummary) -> str:
+    """What a search looks at."""
+    return " ".join((row.name, row.record_number, CATEGORIES.get(row.category, ""), *row.findings)).casefold()

@@ -23,6 +23,31 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   input.addEventListener("input", () => filterRows(input));
 }
 
+// The list by keyboard: "/" goes to the search, the arrows from name to name.
+const search = document.querySelector("[aria-keyshortcuts='/']");
+if (search) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target.matches("input, select, textarea");
+    if (event.key === "/" && !typing) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      moveInList(event, event.key === "ArrowDown" ? 1 : -1);
+    }
+  });
+}
+
+function moveInList(event, step) {
+  const names = [...document.querySelectorAll("#patients tbody tr:not([hidden]) th a")];
+  const at = names.indexOf(document.activeElement);
+  if (at < 0 && event.target !== search) return;
+  event.preventDefault();
+  const next = at < 0 ? (step > 0 ? names[0] : null) : at + step < 0 ? search : names[at + step];
+  if (next) next.focus();
+}
+
 for (const form of document.querySelectorAll("[data-submit-on-change]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }

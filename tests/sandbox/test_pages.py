@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from sandbox.prepared_cases import FIRST_LOOKS
 from tests.builders.smart_app import FHIR, SmartApp, new_smart_app
 
 PATIENT = "10000032"
@@ -35,6 +36,53 @@ def test_search_finds_by_part_of_the_name_and_by_mrn(shared):
     assert names(shared.http.get("/?q=agnes+will").text) == ["Agnes Willow"]
     assert names(shared.http.get(f"/?q={PATIENT}").text) == ["Agnes Willow"]
     assert "No patient matches" in shared.http.get("/?q=zzzz").text
+
+
+def test_search_finds_by_what_the_chart_holds_and_by_situation(shared):
+    found = names(shared.http.get("/?q=vancomycin+with+piperacillin").text)
+    assert 0 < len(found) < 20
+    assert set(names(shared.http.get("/?q=on+dialysis").text)) == set(
+        names(shared.http.get("/?category=dialysis").text)
+    )
+
+
+def test_a_newcomer_is_shown_where_to_begin_until_something_is_looked_for(shared):
+    page = shared.http.get("/").text
+    for look in FIRST_LOOKS:
+        assert f'<a href="/patients/{look.record}">{look.title}</a>' in html.unescape(page)
+    assert "Worth opening first" not in shared.http.get("/?q=agnes").text
+    assert "Worth opening first" not in shared.http.get("/?category=stage_1").text
+
+
+def test_what_is_said_of_the_first_looks_is_what_the_data_hold(shared):
+    rows = {row.record_number: row for row in shared.http.application.extensions["ehr_store"].patients()}
+    held = {look.record: (rows[look.record].category, set(rows[look.record].findings)) for look in FIRST_LOOKS}
+    expected = {
+        "10037861": (
+            "stage_3",
+            {"vancomycin with piperacillin-tazobactam", "41 active orders", "creatinine rising"},
+        ),
+        "10027445": ("aki_within_48_h", {"ACE inhibitor or ARB with diuretic"}),
+        "10029291": ("dialysis", set()),
+        "10001725": ("too_little_data", {"NSAID with diuretic"}),
+        "10003400": ("recovering", {"creatinine falling"}),
+    }
+    assert held.keys() == expected.keys()
+    for record, (category, findings) in expected.items():
+        assert held[record][0] == category
+        assert findings <= held[record][1]
+
+
+def test_every_profile_shows_the_same_first_looks():
+    epic = new_smart_app(profile="epic").http.get("/").text
+    assert [look.title for look in FIRST_LOOKS if html.escape(look.title) not in epic] == []
+
+
+def test_keys_are_replaced_from_the_settings_page(app):
+    before = {key["kid"] for key in app.services.keys.public_jwks()["keys"]}
+    answer = app.http.post("/settings/keys", follow_redirects=True)
+    assert "New signing keys are in use" in answer.text
+    assert not before & {key["kid"] for key in app.services.keys.public_jwks()["keys"]}
 
 
 def test_the_list_filters_by_situation_and_sorts_by_creatinine(shared):
