@@ -20,7 +20,9 @@ _DRUG_ORDERS: Final = frozenset(
     {"MedicationRequest", "MedicationOrder", "MedicationPrescription", "MedicationStatement"}
 )
 _EXAMINATIONS: Final = frozenset({"ServiceRequest", "ProcedureRequest"})  # the latter in DSTU2 and STU3
-_NOT_TO_BE_GIVEN: Final = frozenset({"cancelled", "entered-in-error", "stopped", "completed", "ended", "revoked"})
+_NOT_TO_BE_GIVEN: Final = frozenset(
+    {"cancelled", "entered-in-error", "stopped", "completed", "ended", "revoked", "on-hold"}
+)
 _MAX_DRAFTS: Final = 500
 _MILLIGRAMS: Final = {"mg": 1.0, "milligram": 1.0, "g": 1000.0, "gram": 1000.0}
 

@@ -1,7 +1,9 @@
 """`[ehr.cds.cards]` of `ehrs.toml`: what a site may change about cards, every problem named at once."""
 
+import re
 import tomllib
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from app.configured.ehrs import Ehrs, ehrs_from
 from app.configured.problems import ConfigurationError
 from cds_hooks.decision import DEFAULT_CARD_POLICY, CardKind, CardPolicy
 
+ROOT = Path(__file__).resolve().parents[2]
 EHR = """
 [[ehr]]
 id = "{id}"
@@ -129,3 +132,21 @@ def test_sites_that_want_different_discovery_documents_are_told_that_there_is_on
     text = registry(ehr_id="one") + registry(cds='prefetch_variant = "category"', ehr_id="two")
     with pytest.raises(ConfigurationError, match="discovery is one document"):
         read(text)
+
+
+def test_every_field_of_the_policy_is_explained_to_the_operator_and_no_other() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = text.split("alert policy\n", 1)[1].split("\n## ", 1)[0]
+    explained = {
+        name
+        for row in re.findall(r"^\| (`[^|]+) \|", section, flags=re.MULTILINE)
+        for name in row.split("`")[1::2]
+    }
+    assert explained == {field.name for field in fields(CardPolicy)}
+
+
+def test_the_registrys_own_example_of_a_card_policy_can_be_used_as_it_stands() -> None:
+    text = (ROOT / "ehrs.toml").read_text(encoding="utf-8")
+    example = text.split("[ehr.cds.cards]", 1)[1].split("\n#\n", 1)[0]
+    cards = "\n".join(line.removeprefix("# ") for line in example.splitlines()[1:])
+    assert read(registry(cards)).by_id("general").cards.mode == "shadow"

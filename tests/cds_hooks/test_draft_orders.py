@@ -81,3 +81,14 @@ def test_another_patients_drafts_are_dropped_and_counted(kind: str) -> None:
     for selected in (True, False):
         drafts = read_drafts({"draftOrders": bundle}, patient_id="p-1", selected_only=selected)
         assert (len(drafts.chosen), drafts.of_others) == (1, 1)
+
+
+@pytest.mark.parametrize("changes", [{"status": "on-hold"}, {"status": "cancelled"}, {"doNotPerform": True}])
+def test_an_order_to_hold_or_stop_a_drug_is_no_order_for_it(changes: dict[str, Any]) -> None:
+    order = {"resourceType": "MedicationRequest", "id": "m", "status": "draft", **changes}
+    assert (
+        read_drafts(
+            {"draftOrders": {"entry": [{"resource": order}]}}, patient_id="p-1", selected_only=False
+        ).chosen
+        == ()
+    )
