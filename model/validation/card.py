@@ -16,6 +16,7 @@ ROOM = Path(__file__).resolve().parents[1]
 CARD = ROOM / "card.json"
 CARD_MARKDOWN = ROOM / "MODEL_CARD.md"
 STUDY = ROOM / "validation" / "results" / "transport.json"
+INTERVALS = ROOM / "validation" / "results" / "intervals.json"
 MODELS = {
     "shipped": "this model",
     "creatinine_only": "creatinine-only logistic regression",
@@ -24,8 +25,14 @@ MODELS = {
 }
 
 
-def refreshed(card: Mapping[str, Any], manifest: bytes, heads: Mapping[str, Any], study: Mapping[str, Any]) -> Any:
-    """The card with its model, data files, categories and performance as the artifact and the study have them."""
+def refreshed(
+    card: Mapping[str, Any],
+    manifest: bytes,
+    heads: Mapping[str, Any],
+    study: Mapping[str, Any],
+    intervals: Mapping[str, Any],
+) -> Any:
+    """The card with model, data files, categories, performance and intervals as artifact and studies have them."""
     content, new = json.loads(manifest), json.loads(json.dumps(card))
     new["model"] = {
         "id": content["model"]["id"],
@@ -33,15 +40,35 @@ def refreshed(card: Mapping[str, Any], manifest: bytes, heads: Mapping[str, Any]
         "created": content["model"]["created"],
         "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
         "libraries": content["libraries"],
+        "command": card["model"]["command"],
         "trained_on": [{"head": name, **_counts(counts)} for name, counts in content["training"].items()],
     }
     new["data"]["files"] = content["training_data"]
-    new["how_it_works"]["categories"] = "; ".join(
-        f"{role}: moderate from {head['categories']['moderate']:.1%}, high from {head['categories']['high']:.1%}"
+    new["how_it_works"]["categories"] = " ".join(
+        f"{role.capitalize()}: moderate from {head['categories']['moderate']:.1%}, "
+        f"high from {head['categories']['high']:.1%}; {head['categories']['rule']}."
         for role, head in heads.items()
-    ) + f". Rule: {heads['onset']['categories']['rule']}."  # fmt: skip
+    )
+    new["uncertainty"] |= {"command": intervals["command"], "checked": list(interval_rows(intervals))}
     new["performance"] = performance_of(study)
     return new
+
+
+def interval_rows(intervals: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """How often the interval held what it should, and how wide it is."""
+    questions = {"refits": "refits to patients drawn anew", "halves": "two models of two halves of the patients"}
+    for head in ("onset", "progression"):
+        found = intervals[head]
+        for name, question in questions.items():
+            yield {
+                "head": head,
+                "question": question,
+                "meant": f"{found[name]['meant']:.0%}",
+                "found": f"{found[name]['found']:.0%}",
+                "found_at_high_risk": f"{found[name]['found_at_high_risk']:.0%}",
+                "median_width": f"{found['median_width']:.1%}",
+                "median_width_at_high_risk": f"{found['median_width_at_high_risk']:.1%}",
+            }
 
 
 def _counts(training: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,31 +184,36 @@ def _largest_gap(scenarios: Mapping[str, Any]) -> str:
 def to_markdown(card: Mapping[str, Any]) -> str:
     """The card as Markdown: objects become headings and facts, lists of objects tables, other lists bullets."""
     lines = ["# Model card", "", "Made by `aki model card` from `model/card.json`. Do not edit.", ""]
-    return "\n".join([*lines, *_part(card, 2)]).rstrip() + "\n"
+    shown = {key: part for key, part in card.items() if key != "titles"}
+    return "\n".join([*lines, *_part(shown, 2, card.get("titles", {}))]).rstrip() + "\n"
 
 
-def _words(key: str) -> str:
-    return key.replace("_", " ").capitalize()
+Titles = Mapping[str, str]
 
 
-def _part(value: Mapping[str, Any], level: int) -> Iterator[str]:
+def words(key: str, titles: Titles) -> str:
+    """What a key of the card is called in print."""
+    return titles.get(key) or key.replace("_", " ").capitalize()
+
+
+def _part(value: Mapping[str, Any], level: int, titles: Titles) -> Iterator[str]:
     simple = {key: item for key, item in value.items() if not isinstance(item, Mapping | list)}
     for key, item in simple.items():
-        yield f"- **{_words(key)}**: {item}"
+        yield f"- **{words(key, titles)}**: {item}"
     if simple:
         yield ""
     for key, item in value.items():
         if key in simple:
             continue
-        yield f"{'#' * level} {_words(key)}"
+        yield f"{'#' * level} {words(key, titles)}"
         yield ""
-        yield from _part(item, level + 1) if isinstance(item, Mapping) else _list(item)
+        yield from _part(item, level + 1, titles) if isinstance(item, Mapping) else _list(item, titles)
 
 
-def _list(items: list[Any]) -> Iterator[str]:
+def _list(items: list[Any], titles: Titles) -> Iterator[str]:
     if items and isinstance(items[0], Mapping):
         keys = list(items[0])
-        yield "| " + " | ".join(_words(key) for key in keys) + " |"
+        yield "| " + " | ".join(words(key, titles) for key in keys) + " |"
         yield "|" + " --- |" * len(keys)
         for item in items:
             yield "| " + " | ".join(str(item.get(key, "")) for key in keys) + " |"
@@ -199,8 +231,8 @@ def refresh_files(bundled: Path = ROOM / "bundled") -> bool:
     manifest = (bundled / MANIFEST).read_bytes()
     names = json.loads(manifest)["heads"]
     heads = {role: json.loads((bundled / name).read_text(encoding="utf-8")) for role, name in names.items()}
-    study = json.loads(STUDY.read_text(encoding="utf-8"))
-    card = refreshed(json.loads(CARD.read_text(encoding="utf-8")), manifest, heads, study)
+    study, intervals = (json.loads(path.read_text(encoding="utf-8")) for path in (STUDY, INTERVALS))
+    card = refreshed(json.loads(CARD.read_text(encoding="utf-8")), manifest, heads, study, intervals)
     texts = {CARD: json.dumps(card, indent=2, ensure_ascii=False) + "\n", CARD_MARKDOWN: to_markdown(card)}
     before = {path: path.read_text(encoding="utf-8") if path.exists() else "" for path in texts}
     for path, text in texts.items():
