@@ -1,5 +1,6 @@
 """More than a caller may ask: a quick 429 that says when to come back, in the caller's own form."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from flask import Flask
 
 from app.factory import create_app
 from app.services import open_services
+from app.web.rate_limits import SweptMemory
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 
 
@@ -53,3 +55,19 @@ def test_those_who_watch_are_never_turned_away(application: Flask, path: str) ->
 def test_ending_a_session_over_and_over_is_turned_away_too(application: Flask) -> None:
     client = application.test_client()
     assert [client.post("/p/" + "0" * 24 + "/end").status_code for _ in range(3)] == [403, 403, 429]
+
+
+def test_counters_are_forgotten_when_their_time_is_over_and_no_thread_is_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    counters = SweptMemory()
+    threads = threading.active_count()
+    for address in range(100):
+        counters.incr(f"address-{address}", 60)
+    assert counters.incr("address-1", 60) == 2
+    assert threading.active_count() <= threads
+    now += 61
+    assert counters.incr("address-1", 60) == 1
+    assert set(counters.storage) == set(counters.expirations) == {"address-1"}
