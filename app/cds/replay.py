@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from app.launched.sessions import Clock, digest_of
 from app.storage.tables import CdsJtiRow
 
 _PURGE_EVERY: Final = timedelta(minutes=5)
+_INSERT: Final = insert(CdsJtiRow)  # built once: it runs for every call
 
 
 class UsedJwtIds:
@@ -27,8 +27,8 @@ class UsedJwtIds:
             self.purge()
         jti_hash = digest_of(f"{len(iss)}:{iss}:{jti}")
         try:
-            with Session(self._engine) as db, db.begin():
-                db.add(CdsJtiRow(jti_hash=jti_hash, expires_at=expires_at))
+            with self._engine.begin() as connection:
+                connection.execute(_INSERT, {"jti_hash": jti_hash, "expires_at": expires_at})
         except IntegrityError:
             return False
         return True
@@ -36,5 +36,5 @@ class UsedJwtIds:
     def purge(self) -> None:
         """Forget those whose JWT has expired anyway."""
         self._purged_at = self._clock()
-        with Session(self._engine) as db, db.begin():
-            db.execute(delete(CdsJtiRow).where(CdsJtiRow.expires_at <= self._purged_at))
+        with self._engine.begin() as connection:
+            connection.execute(delete(CdsJtiRow).where(CdsJtiRow.expires_at <= self._purged_at))
