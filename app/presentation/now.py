@@ -67,7 +67,7 @@ def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, say:
     if staging.stage == 0:
         return NowPanel(say.gettext("No AKI"), _no_aki_detail(staging, say), "none", 0, facts, remarks)
     return NowPanel(
-        say.gettext("AKI stage {stage}", stage=staging.stage),
+        say.pgettext("headline", "AKI stage {stage}", stage=staging.stage),
         _aki_detail(staging, outcome.assessed_at, say),
         f"stage-{staging.stage}",
         staging.stage,
