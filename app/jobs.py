@@ -26,6 +26,7 @@ from app.storage.tables import (
     JobLeaseRow,
     LaunchSessionRow,
     PendingLaunchRow,
+    PredictionRow,
 )
 
 _LEASE: Final = timedelta(minutes=30)
@@ -44,12 +45,14 @@ class Retention:
     session_idle: timedelta
     audit: timedelta
     cards: timedelta
+    predictions: timedelta
 
     @classmethod
-    def of(cls, *, idle_minutes: int, audit_years: int, card_days: int) -> "Retention":
+    def of(cls, *, idle_minutes: int, audit_years: int, card_days: int, prediction_days: int) -> "Retention":
         """From the settings' units."""
         audit = timedelta(days=audit_years * _DAYS_IN_A_YEAR)
-        return cls(timedelta(minutes=idle_minutes), audit, timedelta(days=card_days))
+        cards, predictions = timedelta(days=card_days), timedelta(days=prediction_days)
+        return cls(timedelta(minutes=idle_minutes), audit, cards, predictions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,26 @@ class JobsDone:
     audit_events: int
     cards: int
     feedback: int
+    predictions: int
     anchor: Anchor | None
 
 
-def run_jobs(engine: Engine, clock: Clock, retention: Retention, *, anchor_file: Path | None) -> JobsDone:
-    """Do all of it once, and write it down. Raises JobsHeld, AuditFailed."""
+def run_jobs(
+    engine: Engine,
+    clock: Clock,
+    retention: Retention,
+    *,
+    anchor_file: Path | None,
+    judge: Callable[[], object] = lambda: None,
+) -> JobsDone:
+    """Do all of it once, and write it down; `judge` the predictions last. Raises JobsHeld, AuditFailed."""
     holder = f"{socket.gethostname()[:40]}:{getpid()}"
     if not take_lease(engine, holder, clock()):
         raise JobsHeld
     finished_at: datetime | None = None
     try:
         done = _work(engine, clock, retention, anchor_file)
+        judge()
         finished_at = clock()
     finally:
         give_lease_back(engine, holder, clock(), finished_at)
@@ -117,11 +129,14 @@ def _work(engine: Engine, clock: Clock, retention: Retention, anchor_file: Path 
     audit_events = purge_before(engine, now - retention.audit, now=now, who=who)
     cards = _destroy(engine, CdsCardRow, lambda: CdsCardRow.at <= now - retention.cards)
     feedback = _destroy(engine, CdsFeedbackRow, lambda: CdsFeedbackRow.received_at <= now - retention.cards)
+    predictions = _destroy(
+        engine, PredictionRow, lambda: PredictionRow.predicted_at <= now - retention.predictions
+    )
     outcome = f"sessions={sessions},pending={pending},jti={jwt_ids},audit={audit_events}"
-    outcome += f",cards={cards},feedback={feedback}"
+    outcome += f",cards={cards},feedback={feedback},predictions={predictions}"
     AuditTrail(engine, clock).record(AuditEvent("jobs-run", outcome, who=who))
     anchor = anchor_now(engine, now, anchor_file)
-    return JobsDone(sessions, pending, jwt_ids, audit_events, cards, feedback, anchor)
+    return JobsDone(sessions, pending, jwt_ids, audit_events, cards, feedback, predictions, anchor)
 
 
 def _destroy(engine: Engine, table: type[Base], which: Callable[[], object]) -> int:

@@ -4,16 +4,19 @@ import json
 from dataclasses import asdict
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.auditing.trail import AuditFailed
 from app.cli.installation import now, open_installation
 from app.cli.problems import Problem
+from app.cli.watched import report_on
 from app.jobs import JobsHeld, Retention, run_jobs
+from app.watching.results import keep_results
 
 
 @click.group()
 def jobs() -> None:
-    """Run what a schedule must run: expiry, anchors of the audit trail, retention.
+    """Run what a schedule must run: expiry, anchors of the audit trail, retention, judging the predictions.
 
     \b
     aki jobs run
@@ -35,13 +38,20 @@ def run(as_json: bool) -> None:
         idle_minutes=settings.session_idle_minutes,
         audit_years=settings.audit_retention_years,
         card_days=settings.card_retention_days,
+        prediction_days=settings.prediction_retention_days,
     )
     try:
-        done = run_jobs(installation.engine, now, retention, anchor_file=settings.anchor_file)
+        done = run_jobs(
+            installation.engine,
+            now,
+            retention,
+            anchor_file=settings.anchor_file,
+            judge=lambda: keep_results(installation.engine, report_on(installation)),
+        )
     except JobsHeld:
         click.echo(json.dumps({"ran": False}) if as_json else "Another process runs the jobs now.")
         return
-    except (AuditFailed, OSError) as error:
+    except (AuditFailed, SQLAlchemyError, OSError) as error:
         raise Problem("The jobs could not be recorded or anchored.", "Check the disk and: aki db check") from error
     if as_json:
         found = {name: value for name, value in asdict(done).items() if value is not None}
@@ -52,7 +62,7 @@ def run(as_json: bool) -> None:
     click.echo(
         f"Destroyed: {done.sessions} sessions, {done.pending_launches} unfinished launches, "
         f"{done.jwt_ids} used JWT ids; past their retention: {done.audit_events} audit events, "
-        f"{done.cards} cards, {done.feedback} feedback entries."
+        f"{done.cards} cards, {done.feedback} feedback entries, {done.predictions} predictions."
     )
     if done.anchor is not None:
         click.echo(f"Anchored the audit trail at line {done.anchor.seq}: {done.anchor.hash}")

@@ -13,10 +13,11 @@ from app.auditing.trail import AuditEvent, AuditFailed, operator
 from app.cli.configured import configured
 from app.cli.installation import now, open_installation
 from app.cli.problems import Problem
+from app.cli.watched import report_on
 from app.storage.encryption import sealed_box
 from app.watching.judging import JudgedMonth
 from app.watching.outcome_file import BadLine, Joined, join, read_outcomes
-from app.watching.report import MonitorReport, make_report, report_html, report_json, statistic_words
+from app.watching.report import MonitorReport, report_html, report_json, statistic_words
 
 _CHECK = "Check: aki db check"
 _SHOWN_BAD_LINES = 20
@@ -87,22 +88,9 @@ def outcomes(file: TextIO, site: str, as_json: bool) -> None:
 
 
 def _report(site: str | None, since: datetime | None) -> MonitorReport:
-    from model.artifact import load_bundled_model
-    from model.errors import ModelError
-
-    installation = open_installation()
     try:
-        sha256: str | None = load_bundled_model().identity.sha256
-    except ModelError:
-        sha256 = None
-    try:
-        return make_report(
-            installation.engine,
-            sealed_box(installation.settings),
-            sha256,
-            now=now(),
-            site=site,
-            since=None if since is None else since.replace(tzinfo=UTC),
+        return report_on(
+            open_installation(), site=site, since=None if since is None else since.replace(tzinfo=UTC)
         )
     except SQLAlchemyError as error:
         raise Problem("The predictions cannot be read.", _CHECK) from error

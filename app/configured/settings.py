@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     """How long `aki jobs run` keeps the audit trail (45 CFR 164.316(b)(2))."""
     card_retention_days: Annotated[int, Field(ge=1, le=18_263)] = 730
     """How long `aki jobs run` keeps cards and what became of them."""
+    prediction_retention_days: Annotated[int, Field(ge=90, le=18_263)] = 730
+    """How long `aki jobs run` keeps predictions and what came of them."""
     audit_anchor_file: Path | None = None
     """Where the trail's daily anchors are written beside the database. Default: in `state_dir`."""
 

@@ -257,3 +257,22 @@ class PredictionRow(Base):
     event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     dialysis_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class JudgedPredictionRow(Base):
+    """What the last judgement said of a site and head: its newest month that could be judged, for the metrics."""
+
+    __tablename__ = "judged_prediction"
+
+    ehr_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    head: Mapped[str] = mapped_column(String(12), primary_key=True)
+    month: Mapped[str] = mapped_column(String(7))
+    judged_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    predictions: Mapped[int] = mapped_column(Integer)
+    known: Mapped[int] = mapped_column(Integer)
+    alarms: Mapped[int] = mapped_column(Integer)
+    """Of the last three months."""
+    observed_over_expected: Mapped[float | None] = mapped_column(Float)
+    auroc: Mapped[float | None] = mapped_column(Float)
+    ppv: Mapped[float | None] = mapped_column(Float)
+    alert_rate: Mapped[float | None] = mapped_column(Float)

@@ -1,8 +1,8 @@
 """What is counted. Labels hold names of this program and of registered EHRs, never anything of a patient."""
 
 import time
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from flask import Flask, Response, g, request
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
@@ -15,6 +15,7 @@ from app.configured.settings import prometheus_dir
 from app.jobs import last_finished_at
 from app.services import AppServices
 from app.version import product_version
+from app.watching.results import kept_results
 from app.watching.switches import PARTS
 from cds_hooks.services import SERVICES
 from model.errors import ModelError
@@ -27,6 +28,15 @@ HOOKS: Final = Counter(
     "aki_hook_calls_total", "CDS Hooks calls: card, silent, or the refusing status.", ["service", "outcome"]
 )
 
+_JUDGED: Final = {
+    "aki_predictions_judged": ("predictions", "Predictions of the newest month that could be judged."),
+    "aki_predictions_outcome_known": ("known", "Of those, predictions whose outcome is known."),
+    "aki_predictions_alarms": ("alarms", "Thresholds crossed in the last three months: aki monitor."),
+    "aki_predictions_observed_over_expected": ("observed_over_expected", "Events over the sum of the risks."),
+    "aki_predictions_auroc": ("auroc", "The chance that an event was given the higher risk."),
+    "aki_predictions_ppv": ("ppv", "The share of flagged predictions with an event."),
+    "aki_predictions_alert_rate": ("alert_rate", "The share of predictions flagged high."),
+}
 _LAUNCH_ENDPOINTS: Final = frozenset({"launch.launch", "launch.launch_standalone", "launch.callback"})
 _HOOK_ENDPOINT: Final = "cds_hooks.serve"
 
@@ -79,6 +89,7 @@ class InstallationState(Collector):
         yield _switches(self._services)
         try:
             finished_at = last_finished_at(self._services.engine)
+            judged = kept_results(self._services.engine)
         except SQLAlchemyError:
             yield _gauge("aki_database_up", "1 when the database answers.", 0.0)
             return
@@ -87,6 +98,7 @@ class InstallationState(Collector):
         yield _gauge(
             "aki_jobs_last_finished_timestamp_seconds", "When `aki jobs run` last finished; 0: never.", stamp
         )
+        yield from _judged(judged)
 
 
 def _switches(services: AppServices) -> GaugeMetricFamily:
@@ -97,6 +109,17 @@ def _switches(services: AppServices) -> GaugeMetricFamily:
         for part in PARTS:
             found.add_metric([ehr.id, part, services.switches.mode(ehr.id, part)], 1.0)
     return found
+
+
+def _judged(rows: Sequence[Any]) -> Iterator[GaugeMetricFamily]:
+    """What the last `aki jobs run` found of the predictions; a series is absent where it cannot be said."""
+    for name, (column, text) in _JUDGED.items():
+        found = GaugeMetricFamily(name, text, labels=["ehr", "head"])
+        for row in rows:
+            value = getattr(row, column)
+            if value is not None:
+                found.add_metric([row.ehr_id, row.head], float(value))
+        yield found
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -19,13 +19,13 @@ from app.storage.backup import BackupRefused, back_up
 from app.storage.database import known_revisions, open_engine, schema_revision, upgrade
 from app.storage.encryption import SealedBox
 from app.storage.signing_keys import StoredKeys
-from app.storage.tables import AuditEventRow, CdsCardRow, CdsFeedbackRow, CdsJtiRow
+from app.storage.tables import AuditEventRow, CdsCardRow, CdsFeedbackRow, CdsJtiRow, PredictionRow
 from launch.keys import new_key
 from tests.builders.databases import ENGINES, fresh_database_url
 from tests.builders.registrations import MASTER_KEY
 
 Aki = Callable[..., Result]
-RETENTION = Retention.of(idle_minutes=15, audit_years=6, card_days=730)
+RETENTION = Retention.of(idle_minutes=15, audit_years=6, card_days=730, prediction_days=730)
 
 
 @pytest.fixture(params=ENGINES)
@@ -214,7 +214,7 @@ def test_jobs_destroy_what_expired_and_write_it_down(database: Engine, clock, tm
     with database.connect() as connection:
         assert len(connection.execute(select(CdsJtiRow)).all()) == 1
     last = list(AuditTrail(database, clock).events())[-1]
-    assert last["outcome"] == "sessions=0,pending=0,jti=1,audit=0,cards=0,feedback=0"
+    assert last["outcome"] == "sessions=0,pending=0,jti=1,audit=0,cards=0,feedback=0,predictions=0"
     assert last_finished_at(database) == clock()
 
 
@@ -231,6 +231,24 @@ def test_jobs_let_go_of_audit_lines_older_than_the_retention_and_verify_still_ho
     assert "old" not in {event.get("patient_id") for event in trail.events()}
     run_jobs(database, clock, RETENTION, anchor_file=anchors)
     assert verify(database, anchors) is None
+
+
+def test_jobs_let_go_of_old_predictions_and_judge_last(database: Engine, clock) -> None:
+    kept = {"ehr_id": "local", "patient_ref": "r", "landmark_at": clock(), "head": "onset", "probability": 0.1}
+    kept |= {"category": "low", "model_sha256": "a", "mode": "live", "channel": "page", "outcome": "pending"}
+    with database.begin() as connection:
+        dated = ((f"{day}", clock() + timedelta(days=day)) for day in (0, 1))
+        rows = [{**kept, "id": name, "predicted_at": at, "refused_units": 0} for name, at in dated]
+        connection.execute(PredictionRow.__table__.insert(), rows)
+    clock.advance(days=730)
+    left: list[int] = []
+
+    def judge() -> None:
+        with database.connect() as connection:
+            left.append(len(connection.execute(select(PredictionRow)).all()))
+
+    assert run_jobs(database, clock, RETENTION, anchor_file=None, judge=judge).predictions == 1
+    assert left == [1]
 
 
 def test_jobs_let_go_of_old_cards_and_of_what_became_of_them(database: Engine, clock) -> None:

@@ -10,6 +10,7 @@ import requests
 import structlog
 from flask import Flask
 from prometheus_client import REGISTRY, Counter, Histogram
+from sqlalchemy import insert
 from werkzeug.wrappers import Response
 
 from app.auditing.trail import AuditFailed
@@ -17,6 +18,7 @@ from app.egress.guarded import LOOPBACK, Limits, OutboundRefused
 from app.egress.observed import ObservedSession
 from app.factory import create_app
 from app.services import AppServices, open_services
+from app.storage.tables import JudgedPredictionRow
 from app.telemetry import counters, metrics
 from model.artifact import ModelRefused
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
@@ -116,6 +118,17 @@ def test_the_state_of_the_installation_is_in_the_metrics(services: AppServices) 
     with services.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE job_lease")
     assert "aki_database_up 0.0" in create_app(services=services).test_client().get("/metrics").text
+
+
+def test_what_was_found_of_the_predictions_is_in_the_metrics_where_it_can_be_said(services: AppServices) -> None:
+    row = {"ehr_id": "local", "head": "onset", "month": "2026-02", "judged_at": services.clock(), "alarms": 2}
+    row |= {"predictions": 120, "known": 60, "observed_over_expected": 2.1, "alert_rate": 0.1}
+    with services.engine.begin() as connection:
+        connection.execute(insert(JudgedPredictionRow), row)
+    text = create_app(services=services).test_client().get("/metrics").text
+    assert 'aki_predictions_observed_over_expected{ehr="local",head="onset"} 2.1' in text
+    assert 'aki_predictions_alarms{ehr="local",head="onset"} 2.0' in text
+    assert "aki_predictions_auroc{" not in text
 
 
 def test_an_audit_that_fails_is_counted(services: AppServices) -> None:

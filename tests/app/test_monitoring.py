@@ -19,6 +19,7 @@ from app.storage.tables import PredictionRow
 from app.watching.drift import InputDrift
 from app.watching.judging import JudgedMonth, judge
 from app.watching.records import read_records
+from app.watching.results import kept_results
 from app.watching.statistics import CannotSay
 from app.watching.verdicts import verdicts_on
 from tests.builders.registrations import MASTER_KEY
@@ -225,6 +226,17 @@ def test_a_file_of_results_settles_predictions_and_feeds_deaths_and_dialysis(
     assert third == ("pending", None, None, datetime(2026, 8, 9, 9, tzinfo=UTC))
     *_, event = AuditTrail(installed, lambda: NOW).events()
     assert (event["action"], event["outcome"]) == ("outcomes-joined", "labels=2,died=1,dialysed=1")
+
+
+def test_the_daily_jobs_keep_what_was_found_for_the_metrics(run: Callable[..., Any], installed: Engine) -> None:
+    late = {"predicted_at": datetime.now(UTC) - timedelta(days=5)}
+    stored(installed, some(300, 75, **late))
+    stored(installed, [row(900, head="progression", **late)])
+    assert run("jobs", "run").exit_code == 0
+    found = {each.head: each for each in kept_results(installed)}
+    assert found["onset"].observed_over_expected == pytest.approx(2.343, abs=0.01)
+    assert (found["onset"].known, found["onset"].alarms, found["onset"].ppv) == (300, 1, None)
+    assert (found["progression"].observed_over_expected, found["progression"].alarms) == (None, 0)
 
 
 def test_a_settled_outcome_is_not_changed_by_a_file(

@@ -53,7 +53,8 @@ class AskedModel:
 def services(tmp_path: Path) -> AppServices:
     ehrs = local_ehrs(ehr_table("http://127.0.0.1:9"))
     opened = open_services(settings_for(tmp_path), ehrs=ehrs, clock=lambda: NOW)
-    return replace(opened, model=AskedModel())
+    model = AskedModel()
+    return replace(opened, model=model, site_models={"local": model})
 
 
 def _switched(services: AppServices, switch: Switch, part: Any = "prediction") -> AppServices:

@@ -1,6 +1,7 @@
 """A simulated hospital whose laboratory changes a unit: the month is named. One where nothing changes: silence."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,7 +46,7 @@ def test_a_hospital_whose_laboratory_changes_a_unit_is_detected_with_its_month_a
 ) -> None:
     first = drifted.alarms[0]
     assert (first.site, first.month, first.code) == (SITE, "2026-07", "inputs-moved")
-    assert first.text.startswith("3 inputs lie elsewhere than in 2026-05: Urea nitrogen")
+    assert re.search(r"inputs lie elsewhere than in 2026-05: .*Urea nitrogen", first.text)
     assert first.command == 'aki site mode general shadow --reason "2026-07: under review"'
     assert {one.month for one in drifted.alarms} == {"2026-07", "2026-08"}
 
