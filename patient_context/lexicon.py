@@ -77,6 +77,7 @@ class Lexicon:
         self._local_codes = local_codes
         self._trust_unit = trust_unit
         self._known: dict[_Codings, KnownTest | None] = {}
+        self._single: dict[tuple[str, str], KnownTest | None] = {}
         self._pulse_oximetry = KnownTest(TestCode(Analyte.SPO2), trust_unit=trust_unit)
 
     def test_of(self, code: Any) -> KnownTest | None:
@@ -84,7 +85,13 @@ class Lexicon:
 
         Raises Refused for codes that must not be used or that disagree.
         """
-        given = tuple(codings(code))
+        try:  # nearly every code is one coding, seen before
+            (only,) = code["coding"]
+            return self._single[only["system"], only["code"]]
+        except (KeyError, TypeError, ValueError):
+            return self._test_of(tuple(codings(code)))
+
+    def _test_of(self, given: _Codings) -> KnownTest | None:
         try:
             return self._known[given]
         except KeyError:
@@ -99,6 +106,8 @@ class Lexicon:
         known = KnownTest(test, trust_unit=self._trust_unit) if test is not None else None
         if sum(len(system) + len(code) for system, code in given) <= 512:
             _keep(self._known, given, known, _MOST_CODES)
+            if len(given) == 1:
+                _keep(self._single, given[0], known, _MOST_CODES)
         return known
 
     def _meaning(self, given: _Codings) -> TestCode | None:
