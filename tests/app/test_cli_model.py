@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from app.cli import model as cli
 from app.cli import offline
 from model.artifact import load_bundled_model
+from tests.builders.hourly import hourly_table
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -55,19 +56,6 @@ def test_without_the_training_group_the_way_to_get_it_is_told(
 
 def test_a_missing_folder_is_a_usage_error() -> None:
     assert run("train", "--data", "nowhere")[0] == 2
-
-
-def hourly_table(path: Path, patients: int) -> None:
-    """Made-up patients, every third of whom has a rise; nobody real."""
-    rows = ["patient_id,hour,age_years,sex,creatinine_mg_dl,urea_nitrogen_mg_dl,mean_bp_mmhg"]
-    for number in range(patients):
-        sex, level = ("female", "male")[number % 2], 0.7 + number % 7 / 10
-        rise = 0.4 if number % 3 == 0 else 0.1 * (number % 2)
-        for hour, creatinine in ((0, level), (20, level + 0.1 * (number % 2)), (40, level + rise)):
-            rows.append(
-                f"p{number},{hour},{40 + number % 50},{sex},{creatinine:.1f},{12 + number % 40},{60 + number % 30}"
-            )
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def test_validate_writes_the_report_of_an_hourly_table(tmp_path: Path) -> None:
