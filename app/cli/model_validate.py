@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,30 @@ TRAINED_ON = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be measured on what."""
+
+    data: Path
+    form: str | None
+    landmarks: str
+    folder: Path | None
+    site: str
+    resamples: int
+
+    def command(self) -> str:
+        """The command that measures it again, without the path of this machine."""
+        return (
+            f"aki model validate --data {self.data.name} --landmarks {self.landmarks} --resamples {self.resamples}"
+        )
+
+
 @click.command()
 @click.option(
     "--data",
     required=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Your patients: a file or folder in one of the formats below.",
+    help="Your patients: a file or folder in one of the formats above.",
 )
 @click.option("--format", "form", type=click.Choice(FORMS), help="Which format it is. Default: recognised.")
 @click.option(
@@ -78,36 +97,34 @@ def validate(
     PhysioNet 2012, every 6 hours    aki model validate --data ../shared/data/physionet2012 --landmarks 6h
     PhysioNet 2019                   aki model validate --data ../shared/data/physionet2019
     """
-    local, page = training_module("model.validation.local"), training_module("model.validation.html_report")
-    reader = training_module("app.cli.model_data")
-    source = BUNDLED if folder is None else folder
+    asked = Request(data, form, landmarks, folder, site, resamples)
     with progress_bar(shown=not as_json) as progress, cohort_problems():
-        model, reference = _loaded(folder), local.Reference(_distribution(source), _rival())
-        given: LocalData = reader.read_local_data(data, site=site, progress=progress, form=form)
-        try:
-            found = local.validate(
-                given.stays,
-                model,
-                reference,
-                site=site,
-                resamples=resamples,
-                landmarks=landmarks,
-                progress=progress,
-            )
-        except local.TooFewEvents as few:
-            raise Problem(f"Onset cannot be measured: {few}", "Bring more patients.") from few
+        found = measured(asked, progress)
+    page = training_module("model.validation.html_report")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "validation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (out / "validation.html").write_text(page.report(found), encoding="utf-8")
+    click.echo(json.dumps(found) if as_json else f"Wrote validation.html and validation.json to {out}.")
+
+
+def measured(asked: Request, progress: Any) -> Any:
+    """Everything the report says, rounded. Raises Problem and CohortUnreadable."""
+    local, reader = training_module("model.validation.local"), training_module("app.cli.model_data")
+    source = BUNDLED if asked.folder is None else asked.folder
+    model, reference = _loaded(asked.folder), local.Reference(_distribution(source), _rival())
+    given: LocalData = reader.read_local_data(asked.data, site=asked.site, progress=progress, form=asked.form)
+    how = {"site": asked.site, "resamples": asked.resamples, "landmarks": asked.landmarks}
+    try:
+        found = local.validate(given.stays, model, reference, progress=progress, **how)
+    except local.TooFewEvents as few:
+        raise Problem(f"Onset cannot be measured: {few}", "Bring more patients.") from few
     seen = bool(given.digests & _trained_on(source))
-    command = f"aki model validate --data {data.name} --landmarks {landmarks} --resamples {resamples}"
     found |= {
         "data": given.description,
-        "command": command,
+        "command": asked.command(),
         "notes": [*([TRAINED_ON] if seen else []), *given.notes],
     }
-    kept = training_module("model.validation.study").rounded(found)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "validation.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    (out / "validation.html").write_text(page.report(kept), encoding="utf-8")
-    click.echo(json.dumps(kept) if as_json else f"Wrote validation.html and validation.json to {out}.")
+    return training_module("model.validation.study").rounded(found)
 
 
 def _loaded(folder: Path | None) -> RiskModel:

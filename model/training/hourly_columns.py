@@ -42,7 +42,7 @@ def scales_of(names: list[str]) -> dict[str, Scale]:
     """How each measured column is read. Raises CohortUnreadable when its unit is missing or unknown."""
     missing = [name for name in NEEDED if name not in names]
     if missing:
-        raise CohortUnreadable(f"the column(s) {', '.join(missing)} are missing")
+        raise CohortUnreadable(f"the column(s) {', '.join(missing)} are missing; docs/validation.md lists them")
     for name in names:
         analyte = _analyte_meant(name)
         if name not in COLUMNS and analyte is not None:

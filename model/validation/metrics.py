@@ -37,8 +37,10 @@ class RankedOutcomes:
         return events, np.add.reduceat(ranked, self._starts) - events
 
     def auroc(self, weight: Floats) -> float:
-        """The chance that an event ranks above a non-event, ties counted half."""
+        """The chance that an event ranks above a non-event, ties counted half; NaN when either is lacking."""
         events, others = self._weights(weight)
+        if not events.any() or not others.any():
+            return float("nan")
         above = np.cumsum(events) - 0.5 * events
         return float((others * above).sum() / (events.sum() * others.sum()))
 

@@ -1,4 +1,4 @@
-"""The transport study: one hospital against the other, both ways, then both with patients held out.
+"""The transport study: one hospital against the other, both ways, then both with patients held out, or elsewhere.
 
 Every number has a bootstrap interval by patient, and the creatinine-only logistic regression beside it.
 """
@@ -84,12 +84,37 @@ def fitters(recipe: Recipe) -> Mapping[str, Fitter]:
     return found
 
 
-def run_study(cohort: Cohort, *, resamples: int, progress: Progress = silent) -> dict[str, Any]:
-    """All scenarios of both heads, as JSON-ready numbers."""
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another set of patients to test on: its name and its landmark tables by head."""
+
+    name: str
+    tables: Mapping[str, LandmarkTable]
+
+    def scenarios(self, head: str, training: LandmarkTable) -> Iterator[Scenario]:
+        """A alone, B alone and both, each tested on these patients."""
+        test = self.tables[head]
+        for source in ("A", "B", "both"):
+            part = training if source == "both" else training.rows(training.hospital == source)
+            words = "both hospitals" if source == "both" else f"hospital {source}"
+            yield Scenario(
+                f"{source}_to_{self.name}",
+                f"trained on {words}, tested on {self.name}",
+                test,
+                lambda fit, part=part: transported(fit, part, test),  # type: ignore[misc]
+                part,
+            )
+
+
+def run_study(
+    cohort: Cohort, *, resamples: int, progress: Progress = silent, elsewhere: Elsewhere | None = None
+) -> dict[str, Any]:
+    """All scenarios of both heads, as JSON-ready numbers; with `elsewhere`, those that end there instead."""
     heads = {"onset": (cohort.onset, ONSET_RECIPE), "progression": (cohort.progression, PROGRESSION_RECIPE)}
     found: dict[str, Any] = {
         "study": "transport",
-        "command": f"aki model study --data ../shared/data/physionet2019 --resamples {resamples}",
+        "command": f"aki model study --data ../shared/data/physionet2019 --resamples {resamples}"
+        + ("" if elsewhere is None else f" --elsewhere {elsewhere.name}"),
         "resamples": resamples,
         "data": [asdict(source) for source in cohort.sources],
     }
@@ -97,7 +122,7 @@ def run_study(cohort: Cohort, *, resamples: int, progress: Progress = silent) ->
     for head, (table, recipe) in heads.items():
         found[head] = {}
         compared = fitters(recipe)
-        for scenario in scenarios(table):
+        for scenario in scenarios(table) if elsewhere is None else elsewhere.scenarios(head, table):
             progress(f"{head}: {scenario.description}", done, 8)
             found[head][scenario.name] = evaluate(scenario, compared, resamples)
             done += 1

@@ -1,5 +1,6 @@
 """Cohort adapters: every source becomes the same timelines, in canonical units, and says what it cannot read."""
 
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.analytes import Analyte
-from model.features import Series
+from model.features import Series, Timeline
 from model.snapshot import Sex
 from model.training import physionet2012
-from model.training.cohort import CohortUnreadable, on_grid, series_of
+from model.training.cohort import Calendar, CohortStay, CohortUnreadable, on_grid, series_of
 from model.training.landmark_table import course_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -95,3 +96,11 @@ def test_two_readings_two_days_apart_differ_by_exactly_48_hours() -> None:
     course = series_of([(3.1, 1.2), (1.2, 0.9), (3.1, 1.4), (2.0, 999.0)], Analyte.CREATININE)
     assert course is not None
     assert course.values == [0.9, 1.4]
+
+
+def test_a_stay_with_a_calendar_has_the_age_of_the_day_and_one_without_keeps_its_own() -> None:
+    timeline = Timeline(59.9, Sex.MALE, {})
+    dated = CohortStay("p", "A", timeline, calendar=Calendar(datetime(2020, 5, 1, tzinfo=UTC), date(1960, 5, 2)))
+    assert dated.timeline_at(0.0).age_years == pytest.approx(60.0, abs=0.01)
+    assert dated.timeline_at(24.0).age_years == 60.0
+    assert CohortStay("p", "A", timeline).timeline_at(24.0) is timeline

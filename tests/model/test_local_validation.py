@@ -1,5 +1,6 @@
 """`aki model validate`: the bundled artifact on made-up patients, its figures, its page and its refusals."""
 
+from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,6 +12,7 @@ from model.feature_list import FEATURES
 from model.features import Series, Timeline
 from model.risk import Head
 from model.snapshot import Sex
+from model.training.additive import Floats
 from model.training.cohort import CohortStay, Source
 from model.training.distribution import distribution_of
 from model.training.labels import onset_landmarks
@@ -25,7 +27,7 @@ from model.validation.html_report import report
 from model.validation.html_tables import table
 from model.validation.local import MOMENTS, Reference, TooFewEvents, decision_curve, head_log_odds, validate
 from model.validation.missing import analytes_read, groups
-from model.validation.study import rounded
+from model.validation.study import Elsewhere, rounded
 
 MODEL = load_bundled_model()
 CREATININE = next(f.analyte for f in FEATURES if f.id == "creatinine_last")
@@ -235,3 +237,22 @@ def test_the_frozen_regression_scores_as_when_it_was_fitted(landmarks: LandmarkT
     scored = creatinine_rival.log_odds(rival, "onset", landmarks.values)
     assert scored == pytest.approx(fit(landmarks.values), abs=1e-6)
     assert set(creatinine_rival.read_frozen()["heads"]) == {"onset", "progression"}
+
+
+def test_patients_elsewhere_are_scored_by_fits_of_one_hospital_alone_and_of_both(landmarks: LandmarkTable) -> None:
+    elsewhere = Elsewhere("2012", {"onset": landmarks})
+    found = {s.name: s for s in elsewhere.scenarios("onset", landmarks)}
+    assert {name: set(s.training.hospital.tolist()) for name, s in found.items()} == {
+        "A_to_2012": {"A"},
+        "B_to_2012": {"B"},
+        "both_to_2012": {"A", "B"},
+    }
+    seen: list[set[str]] = []
+
+    def fit(table: LandmarkTable) -> Callable[[Floats], Floats]:
+        seen.append(set(table.hospital.tolist()))
+        return creatinine_only(table)
+
+    assert len(found["B_to_2012"].score(fit).test) == len(landmarks)
+    assert seen
+    assert all(hospitals == {"B"} for hospitals in seen)
