@@ -50,7 +50,7 @@ FIRST_LOOKS = (
         "No AKI yet; the results of the next 48 hours, which nobody can see, bring it. On an ARB with a diuretic.",
     ),
     FirstLook("10029291", "On dialysis", "Creatinine says little here: watch what the app leaves unsaid."),
-    FirstLook("10001725", "Too little to go by", "First stay, no creatinine yet; an NSAID and a diuretic already ordered."),
+    FirstLook("10001725", "Too little to go by", "First stay, no creatinine yet; NSAID and diuretic ordered."),
     FirstLook(
         "10003400", "On the mend", "An AKI of the last days, creatinine falling. Should anything still alarm?"
     ),
