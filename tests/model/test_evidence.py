@@ -27,11 +27,11 @@ def test_creatinine_alone_stands_beside_every_published_number() -> None:
 
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
     reports = json.loads(evidence.RESULTS.read_text(encoding="utf-8"))
-    text = f"before\n{evidence.BEGIN}\nold\n{evidence.END}\nafter\n"
+    text = f"before\n{evidence.BEGIN}\nstale rows\n{evidence.END}\nafter\n"
     made = evidence.page_with(text, reports, evidence.read_study())
     assert made.startswith("before\n")
     assert made.endswith("after\n")
-    assert "old" not in made
+    assert "stale rows" not in made
 
 
 @pytest.mark.parametrize("budget", ["two_false_per_true", "one_false_per_true"])
