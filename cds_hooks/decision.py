@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from cds_hooks.case import DIALYSIS
 from model.assessment import (
     Assessment,
     EpisodeState,
@@ -156,7 +157,7 @@ def decide(
         return silence
     match outcome:
         case NotApplicable():
-            return Silent("not-applicable", rests_on_the_chart=False)
+            return question_does_not_apply(outcome)
         case InsufficientData():
             return _unless_outpatient(Show(CardKind.NOT_ASSESSED, Indicator.INFO), setting, "nothing-to-assess")
         case Assessment():
@@ -170,6 +171,12 @@ def never_spoken_about(outcome: Outcome, snapshot: PatientSnapshot) -> Silent | 
     if any(reason.code == COMFORT_CARE for reason in outcome.reasons):
         return Silent("comfort-care", rests_on_the_chart=False)
     return None
+
+
+def question_does_not_apply(outcome: NotApplicable) -> Silent:
+    """Silence about a patient who is not staged; dialysis is named, for it is the usual reason."""
+    dialysed = any(reason.code in DIALYSIS for reason in outcome.reasons)
+    return Silent("dialysis" if dialysed else "not-applicable", rests_on_the_chart=False)
 
 
 def _decide_assessed(found: Assessment, setting: Setting, policy: CardPolicy) -> Decision:

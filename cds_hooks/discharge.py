@@ -14,7 +14,7 @@ from cds_hooks.card_detail import finding, missing, provenance
 from cds_hooks.cards import Card, CardContext, assemble, plain_creatinine
 from cds_hooks.case import case_of
 from cds_hooks.chart import ChartSource, read_chart
-from cds_hooks.decision import CardKind, Indicator, Show, Silent, never_spoken_about
+from cds_hooks.decision import CardKind, Indicator, Show, Silent, never_spoken_about, question_does_not_apply
 from cds_hooks.hook_request import HookRequest
 from cds_hooks.order_review import is_running
 from cds_hooks.services import ENCOUNTER_DISCHARGE, CdsDependencies
@@ -69,7 +69,7 @@ def find_at_discharge(
         return silence
     match outcome:
         case NotApplicable():
-            return Silent("not-applicable", rests_on_the_chart=False)
+            return question_does_not_apply(outcome)
         case InsufficientData():
             return Silent("nothing-to-assess")
         case Assessment():

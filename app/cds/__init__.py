@@ -1,1 +1,1 @@
-"""What the CDS Hooks services are given of this application."""
+"""What the CDS Hooks services are given of this application, and what is kept and counted of their cards."""

@@ -117,10 +117,10 @@ def test_comfort_care_is_left_in_peace() -> None:
 
 
 def test_silence_about_dialysis_does_not_wait_for_creatinine() -> None:
-    on_dialysis = NotApplicable(PATIENT, NOW, INPUTS, (Reason("dialysis", "On dialysis."),))
-    silence = decide(on_dialysis, CHART, Setting.HOSPITAL)
-    assert isinstance(silence, Silent)
-    assert not silence.rests_on_the_chart
+    on_dialysis = NotApplicable(PATIENT, NOW, INPUTS, (Reason("maintenance_dialysis", "On dialysis."),))
+    newborn = NotApplicable(PATIENT, NOW, INPUTS, (Reason("newborn", "Under 28 days of age."),))
+    silences = [decide(one, CHART, Setting.HOSPITAL) for one in (on_dialysis, newborn)]
+    assert silences == [Silent(name, rests_on_the_chart=False) for name in ("dialysis", "not-applicable")]
 
 
 STAYS = {
