@@ -43,6 +43,9 @@ Action = Literal[
 
 FIRST_HASH: Final = "0" * 64
 _ATTEMPTS: Final = 20
+# Built once: both run for every event.
+_APPEND: Final = insert(AuditEventRow)
+_LAST: Final = select(AuditEventRow.seq, AuditEventRow.hash).order_by(AuditEventRow.seq.desc()).limit(1)
 _PAGE_ROWS: Final = 1000
 
 
@@ -127,14 +130,13 @@ def append(connection: Connection, event: AuditEvent, at: datetime) -> tuple[int
     body = _body(event, seq, at)
     digest = chain_hash(previous, body)
     row = {"seq": seq, "at": at, "body": body, "previous_hash": previous, "hash": digest}
-    connection.execute(insert(AuditEventRow), row)
+    connection.execute(_APPEND, row)
     return seq, digest
 
 
 def last_place(connection: Connection) -> tuple[int, str]:
     """Number and hash of the last line; (0, zeros) before the first."""
-    asked = select(AuditEventRow.seq, AuditEventRow.hash).order_by(AuditEventRow.seq.desc()).limit(1)
-    last = connection.execute(asked).first()
+    last = connection.execute(_LAST).first()
     return (last.seq, last.hash) if last else (0, FIRST_HASH)
 
 

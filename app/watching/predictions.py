@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,6 +28,17 @@ from model.snapshot import PatientSnapshot
 Channel = Literal["page", "hook"]
 WriteBeside = Callable[[Connection], None]
 _ID_DIGITS: Final = 32
+# Built once: it is asked at every look.
+_KNOWN: Final = select(
+    PredictionRow.id, PredictionRow.head, PredictionRow.predicted_at, PredictionRow.outcome
+).where(
+    (
+        (PredictionRow.ehr_id == bindparam("ehr_id"))
+        & PredictionRow.patient_ref.in_(bindparam("refs", expanding=True))
+        & PredictionRow.outcome.in_(("pending",))
+    )
+    | (PredictionRow.id == bindparam("this"))
+)
 _UNIT_REFUSAL: Final = "unit-"  # how the codes of results refused for their unit begin
 
 
@@ -69,13 +80,8 @@ class Predictions:
 
     def _known(self, ehr_id: str, refs: Sequence[str], this: str) -> Sequence[Any]:
         """This patient's predictions that still wait for their outcome, and this very one if it is there."""
-        theirs = (PredictionRow.ehr_id == ehr_id) & PredictionRow.patient_ref.in_(refs)
-        waiting = theirs & PredictionRow.outcome.in_(("pending",))
-        asked = select(
-            PredictionRow.id, PredictionRow.head, PredictionRow.predicted_at, PredictionRow.outcome
-        ).where(waiting | (PredictionRow.id == this))
         with self._engine.connect() as connection:
-            return connection.execute(asked).all()
+            return connection.execute(_KNOWN, {"ehr_id": ehr_id, "refs": refs, "this": this}).all()
 
     def _row(self, look: Look, patient_ref: str) -> dict[str, Any] | None:
         found = _predicted(look.made)
