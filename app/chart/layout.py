@@ -15,7 +15,7 @@ STAGE_RATIOS = ((1, 1.5), (2, 2.0), (3, 3.0))
 GAP = timedelta(hours=48)
 _LABEL_HEIGHT = 15.0
 _LABEL_WIDTH = 34.0  # four digits and a point
-_MARGIN_LETTER_WIDTH = 6.6  # of the labels in the right margin, on average; a full-width letter is two
+_MARGIN_LETTER_WIDTH = 7.4  # of the labels in the right margin, on average; a full-width letter is two
 _LETTERS_ACROSS = 0x2E80  # from here on letters are full-width
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.support import Translations
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_babel import Babel, gettext  # type: ignore[import-untyped]
 
 from app.configured.ehrs import EhrConfig, Ehrs
@@ -62,11 +62,12 @@ def site_wording(ehr: EhrConfig) -> Wording:
 
 
 def _wording(zone: ZoneInfo, language: str, units: Units) -> Wording:
-    return Wording(zone, language, catalogue(language), units)
+    directory = current_app.config["BABEL_TRANSLATION_DIRECTORIES"]
+    return Wording(zone, language, _catalogue(language, directory), units)
 
 
 @cache
-def catalogue(language: str, directory: str = TRANSLATIONS) -> NullTranslations:
+def _catalogue(language: str, directory: str) -> NullTranslations:
     """The messages of a language; English has none and needs none."""
     return Translations.load(directory, [language])
 
