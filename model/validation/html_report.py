@@ -99,15 +99,23 @@ def _cohort(found: Mapping[str, Any]) -> str:
 def _tiles(found: Mapping[str, Any]) -> str:
     """The four numbers to remember."""
     own, rival = found["models"]["bundled"], found["models"]["creatinine_only_frozen"]
-    alert = found["alerts"]["bundled"]["two_false_per_true"]
-    caught = "no risk keeps it" if alert is None else html_tables.percent(alert["episodes_caught"]["value"])
+    caught, of_what = _caught(found["alerts"]["bundled"]["two_false_per_true"])
     tiles = (
         (f"{own['auroc']['value']:.3f}", f"AUROC; creatinine alone {rival['auroc']['value']:.3f}"),
         (f"{own['auprc']['value']:.3f}", f"AUPRC; events are {found['cohort']['event_rate']:.1%}"),
         (f"{own['observed_over_expected']['value']:.2f}", "times as many events as predicted (1 is right)"),
-        (caught, "of AKI episodes caught at 2 false alerts per true one"),
+        (caught, f"of {of_what} caught at 2 false alerts per true one"),
     )
     return f"<ul class='tiles'>{''.join(f'<li><b>{b}</b><span>{s}</span></li>' for b, s in tiles)}</ul>"
+
+
+def _caught(alert: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The share of episodes flagged, or where there are none to follow, of predictions before an event."""
+    if alert is None:
+        return "none", "them"
+    if alert["episodes"]:
+        return html_tables.percent(alert["episodes_caught"]["value"]), "AKI episodes"
+    return html_tables.percent(alert["sensitivity"]["value"]), "predictions before an event"
 
 
 def _gain(gains: Mapping[str, Any]) -> Iterator[str]:
