@@ -14,6 +14,7 @@ from app.languages.reader import add_languages
 from app.launched.sessions import cookie_name
 from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
+from app.watching.switches import Switch, Switches
 from app.web.error_pages import register_error_pages
 from app.web.security_headers import add_security_headers
 from launch.context import LaunchContext, Tokens
@@ -116,6 +117,11 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> AppServices:
 
 @pytest.fixture
 def app(services: AppServices, reader: FakeReader) -> Flask:
+    return page_app(services, reader)
+
+
+def page_app(services: AppServices, reader: FakeReader) -> Flask:
+    """The pages alone."""
     app = Flask("app", static_folder=None)
     register_error_pages(app)
     add_languages(app, services.ehrs)
@@ -160,6 +166,25 @@ def test_patient_page_names_patient_stage_baseline_risk_and_reasons(
         "Research software",
     ):
         assert words in page.text
+
+
+@pytest.mark.parametrize("mode", ["off", "shadow"])
+def test_a_prediction_the_site_has_switched_off_shows_why_and_keeps_the_stage(
+    services: AppServices, reader: FakeReader, mode: Any
+) -> None:
+    class Switched(Switches):
+        def switch(self, ehr_id: str, part: Any = "prediction") -> Switch:
+            return Switch(mode, NOW - timedelta(days=2), "creatinine assay changed", "cli:ops")
+
+    switched = replace(services, switches=Switched(services.engine))
+    client = page_app(switched, reader).test_client()
+    page = Page(client.get(launched(client, switched)).text).text
+    assert "AKI stage 2" in page
+    assert "creatinine assay changed" in page
+    assert "No number" in page
+    assert "since 19 November 2026, 15:05" in page
+    for shown in ("37%", "in 100 patients", "Low risk", "Moderate risk", "High risk"):
+        assert shown not in page
 
 
 def test_every_creatinine_of_the_window_stands_in_the_table(client: FlaskClient, services: AppServices) -> None:
