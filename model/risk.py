@@ -144,10 +144,9 @@ class Head:
         if self.recalibration is None:
             return found
         log_odds = self.log_odds(scored)
-        return (
-            *found,
-            Contribution(RECALIBRATION, "Recalibration to this site", self.at_site(log_odds) - log_odds),
-        )
+        change = self.at_site(log_odds) - log_odds
+        label = "Recalibration to this site"
+        return (*found, Contribution(RECALIBRATION, label, change, f"{change:+.2f}", "log-odds"))
 
     def predict(self, chart: Chart) -> Prediction:
         """The probability with its category, its exact contributions, its interval and what to be careful of."""

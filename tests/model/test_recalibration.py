@@ -93,7 +93,8 @@ def test_contributions_still_add_up_and_the_recalibration_is_one_of_them() -> No
     site = risk(recalibrated(bundled(), overlay(method="isotonic", heads={"aki-onset-48h": curve})))
     total = site.base_log_odds + math.fsum(c.log_odds for c in site.contributions)
     assert total == pytest.approx(log_odds(site.probability), abs=1e-9)
-    assert [c.feature for c in site.contributions].count("recalibration") == 1
+    (term,) = (c for c in site.contributions if c.feature == "recalibration")
+    assert (term.value, term.unit) == (f"{term.log_odds:+.2f}", "log-odds")
 
 
 def test_the_category_is_that_of_the_recalibrated_probability() -> None:
