@@ -37,6 +37,7 @@ DISCOVERY_PATH = "/cds-services"
 DISCOVERY_METHODS = "GET, OPTIONS"
 SERVICE_METHODS = "POST, OPTIONS"
 MODE_EXTENSION = "aki-sentinel.cards"
+NOT_ASSESSED = "not-assessed"
 MAX_FEEDBACK_BYTES = 1024 * 1024
 _ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -117,7 +118,7 @@ class ServiceEndpoint:
             self._record(service, caller, hook, started, error=error)
             if not caller.client.empty_instead_of_412:
                 raise
-            answer = Answer()
+            answer = Answer(mode=NOT_ASSESSED)
         except CdsError as error:
             self._record(service, caller, hook, started, error=error)
             raise
@@ -213,7 +214,7 @@ def _as_recorded(card: Card) -> CardShown:
 
 
 def _cards_body(answer: Answer, caller: Caller) -> dict[str, Any]:
-    """The cards; where a site's mode withholds them the answer says so, lest no card be taken for no finding."""
+    """The cards; it is said where nothing was assessed, or shown by the site's wish: that is not "no finding"."""
     body: dict[str, Any] = {"cards": [card.body for card in answer.cards]}
     if caller.client.empty_system_actions:
         body["systemActions"] = []  # nothing is ever done without a click (CH-38)

@@ -233,7 +233,8 @@ class TestStatusCodes:
     def test_412_becomes_empty_cards_only_where_the_client_asked_for_it(self, bench: BuildBench) -> None:
         at = bench(client(empty_instead_of_412=True))
         answer = at.post(hook_body())
-        assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
+        said = {"cards": [], "extension": {"aki-sentinel.cards": "not-assessed"}}
+        assert (answer.status_code, answer.get_json()) == (200, said)
         assert (at.events[0].status, at.events[0].reason) == (412, "not-supplied")  # the record keeps the truth
 
     def test_another_patient_in_the_prefetch_is_422(self, bench: BuildBench) -> None:
