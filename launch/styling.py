@@ -56,21 +56,25 @@ class Styles:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], dict[str, str]] = {}
 
-    def style(self, registration: EhrRegistration, url: str | None) -> Mapping[str, str]:
-        """The usable values behind an address of this EHR; empty for any other, and on any failure."""
+    def known(self, registration: EhrRegistration, url: str | None) -> Mapping[str, str] | None:
+        """What has been fetched already, for who must not wait; None before that."""
         if url is None or not registration.trusts(url):
             return {}
-        key = (registration.id, url)
         with self._lock:
-            if key in self._kept:
-                return self._kept[key]
+            return self._kept.get((registration.id, url))
+
+    def fetch(self, registration: EhrRegistration, url: str) -> Mapping[str, str]:
+        """The usable values behind an address of this EHR; empty for any other, and on any failure."""
+        known = self.known(registration, url)
+        if known is not None:
+            return known
         found = self._fetch(lambda: get_json(self._session_for(registration), url))
         if found is None:
             return {}
         with self._lock:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            return self._kept.setdefault(key, found)
+            return self._kept.setdefault((registration.id, url), found)
 
     def _fetch(self, get: Callable[[], Mapping[str, Any] | None]) -> dict[str, str] | None:
         try:

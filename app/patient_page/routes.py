@@ -16,8 +16,9 @@ from app.languages.reader import wording_for
 from app.launched.sessions import LaunchSession
 from app.patient_page.acting import add_acting_routes
 from app.patient_page.first_paint import FirstPaint
+from app.patient_page.looks import PATIENCE_SECONDS, Looks
 from app.patient_page.plans import KINDS
-from app.patient_page.viewing import ReadChart, page_of, view_chart
+from app.patient_page.viewing import ReadChart, ViewedChart, page_of, view_chart
 from app.presentation import PatientPage
 from app.services import AppServices
 from app.web.error_pages import error_response
@@ -41,7 +42,7 @@ def pages_blueprint(
 ) -> Blueprint:
     """`/`, `/p/<launch>/` and `/model`, with their templates and static files."""
     pages = Blueprint("pages", "app", static_folder="static", static_url_path="/static")
-    first_paint = FirstPaint(threads=services.settings.threads)
+    first_paint, looks = FirstPaint(threads=services.settings.threads), Looks(services.styles)
     pages.jinja_loader = ChoiceLoader([PackageLoader("app"), PackageLoader("nhsuk_frontend_jinja")])
 
     @pages.get("/")
@@ -56,10 +57,16 @@ def pages_blueprint(
         g.ehr_id = session.ehr_id
         ehr = services.ehrs.by_id(session.ehr_id)
         say, window = wording_for(ehr), request.args.get("window")
+        has_looks = bool(looks.now(ehr.launch, session.smart_style_url))
+        style_url = url_for("pages.ehr_style", launch_id=session.id) if has_looks else ""
+
+        def render(viewed: ViewedChart) -> str:
+            return _render_patient(page_of(viewed, session, ehr, say, window=window), session, style_url)
+
         return first_paint.page(
             lambda: view_chart(services, session, ehr, read_chart),
-            render=lambda viewed: _render_patient(page_of(viewed, session, ehr, say, window=window), session),
-            waiting=lambda: render_template("waiting.html", ehr_name=ehr.launch.name, **_style(session)),
+            render=render,
+            waiting=lambda: render_template("waiting.html", ehr_name=ehr.launch.name, style_url=style_url),
             refusal=error_response,
         )
 
@@ -69,7 +76,8 @@ def pages_blueprint(
     def ehr_style(launch_id: str) -> Response:
         """The EHR's looks for apps, as custom properties; empty where none are usable (SL-49)."""
         session = services.sessions.open(launch_id, request.cookies)
-        style = services.styles.style(services.ehrs.by_id(session.ehr_id).launch, session.smart_style_url)
+        registration = services.ehrs.by_id(session.ehr_id).launch
+        style = looks.now(registration, session.smart_style_url, patience_seconds=PATIENCE_SECONDS)
         return Response(css_variables(style), mimetype="text/css")
 
     @pages.get("/model")
@@ -83,13 +91,13 @@ def pages_blueprint(
     return pages
 
 
-def _render_patient(page: PatientPage, session: LaunchSession) -> str:
+def _render_patient(page: PatientPage, session: LaunchSession, style_url: str) -> str:
     course = page.course.course
     return render_template(
         "patient.html",
         page=page,
         self_url=url_for("pages.patient", launch_id=session.id),
-        **_style(session),
+        style_url=style_url,
         write_urls={kind: url_for("pages.preview", launch_id=session.id, kind=kind) for kind in KINDS},
         end_url=url_for("session.end", launch_id=session.id)
         if "session.end" in current_app.view_functions
@@ -99,11 +107,6 @@ def _render_patient(page: PatientPage, session: LaunchSession) -> str:
         chart_wide=course_svg(course, WIDE) if course else "",
         chart_narrow=course_svg(course, NARROW) if course else "",
     )
-
-
-def _style(session: LaunchSession) -> Mapping[str, str]:
-    wants = bool(session.smart_style_url)
-    return {"style_url": url_for("pages.ehr_style", launch_id=session.id) if wants else ""}
 
 
 def _launch_link(config: EhrConfig) -> Mapping[str, str]:

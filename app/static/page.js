@@ -24,6 +24,8 @@
     clearInterval(timer);
   };
 
+  document.querySelector(".waiting")?.remove();  // for browsers whose CSS cannot tell that the page has come
+
   // Copy buttons show only where they work.
   const copyRow = document.getElementById("copy-row");
   if (copyRow && navigator.clipboard) {

@@ -69,18 +69,18 @@ def test_a_style_is_fetched_once_from_the_ehrs_own_origin(ehr: FakeEhr) -> None:
     ehr.answers["/style.json"] = lambda _: json_response(PLAIN)
     styles, hospital = _styles(), local_registration(ehr.base_url)
     for _ in range(2):
-        assert styles.style(hospital, f"{ehr.base_url}/style.json") == PLAIN
+        assert styles.fetch(hospital, f"{ehr.base_url}/style.json") == PLAIN
     assert ehr.paths() == ["/style.json"]
 
 
 @pytest.mark.parametrize("url", [None, "https://evil.test/style.json", "javascript:alert(1)", "//evil.test/x"])
 def test_a_style_elsewhere_is_never_fetched(no_network, url: str | None) -> None:
     hospital = local_registration("http://127.0.0.1:9090")
-    assert _styles().style(hospital, url) == {}
+    assert _styles().fetch(hospital, url) == {}
     assert no_network() == 0
 
 
 @pytest.mark.parametrize("answer", [Response(status=500), Response("<html>"), json_response(["#fff"])])
 def test_a_failure_means_our_own_looks(ehr: FakeEhr, answer: Response) -> None:
     ehr.answers["/style.json"] = lambda _: answer
-    assert _styles().style(local_registration(ehr.base_url), f"{ehr.base_url}/style.json") == {}
+    assert _styles().fetch(local_registration(ehr.base_url), f"{ehr.base_url}/style.json") == {}
