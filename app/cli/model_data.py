@@ -77,7 +77,8 @@ def _described(sources: list[Any]) -> str:
 def _physionet2019(path: Path, _site: str, progress: Progress) -> LocalData:
     reader: Any = import_module("model.training.physionet2019")
     folder = path if path.is_dir() else path.parent
-    present = [h for h in reader.HOSPITALS if (folder / f"hospital_{h}.parquet").is_file()]
+    files = {hospital: folder / f"hospital_{hospital}.parquet" for hospital in reader.HOSPITALS}
+    present = [h for h, file in files.items() if file.is_file() and (path.is_dir() or path.name == file.name)]
     if not present:
         raise _unreadable(f"{folder.name} holds no hospital_A.parquet or hospital_B.parquet")
     sources = [reader.source_of(folder, hospital) for hospital in present]

@@ -9,7 +9,9 @@ from click.testing import CliRunner
 
 from app.cli import model as cli
 from app.cli import offline
+from app.cli.model_data import read_local_data
 from model.artifact import load_bundled_model
+from model.training.cohort import silent
 from tests.builders.hourly import hourly_table
 
 
@@ -80,3 +82,16 @@ def test_validate_says_when_there_are_too_few_events_or_nothing_it_can_read(tmp_
     (tmp_path / "empty").mkdir()
     code, output = run("validate", "--data", str(tmp_path / "empty"), "--out", str(tmp_path / "out"))
     assert (code, "neither" in output) == (1, True)
+
+
+def test_one_hospital_of_the_challenge_is_validated_alone_and_a_folder_without_any_says_so(
+    tmp_path: Path,
+) -> None:
+    shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "physionet2019" / "hospital_B.parquet"
+    code, output = run("validate", "--data", str(tmp_path), "--format", "physionet2019", "--out", str(tmp_path))
+    assert (code, "hospital_A.parquet" in output) == (1, True)
+    if not shared.is_file():
+        pytest.skip("the challenge data are not beside the repository")
+    given = read_local_data(shared, site="ignored", progress=silent)
+    assert {stay.hospital for stay in given.stays} == {"B"}
+    assert "hospital_A" not in given.description
