@@ -18,7 +18,10 @@ from app.watching.switches import Switch, Switches
 from app.web.error_pages import register_error_pages
 from app.web.security_headers import add_security_headers
 from launch.context import LaunchContext, Tokens
+from model.analytes import Analyte
+from model.artifact import load_bundled_model
 from model.assessment import ModelIdentity, Prediction, Reason
+from model.recalibration import recalibrated, recalibration_from_json
 from model.snapshot import Incomplete, PatientSnapshot, Rejected
 from patient_context.errors import PatientMismatch, UpstreamUnavailable
 from tests.builders.assessed import MODEL, NOW, creatinine, prediction, snapshot
@@ -185,6 +188,36 @@ def test_a_prediction_the_site_has_switched_off_shows_why_and_keeps_the_stage(
     assert "since 19 November 2026, 15:05" in page
     for shown in ("37%", "in 100 patients", "Low risk", "Moderate risk", "High risk"):
         assert shown not in page
+
+
+def test_the_interval_the_cautions_and_the_recalibration_stand_beside_the_number(
+    services: AppServices, reader: FakeReader
+) -> None:
+    overlay = recalibration_from_json(
+        {
+            "schema": 1,
+            "site": "Ward <4>",
+            "method": "slope",
+            "created_on": "2026-02-01",
+            "expires_on": "2027-02-01",
+            "base_model": {"sha256": load_bundled_model().identity.sha256},
+            "heads": {"aki-onset-48h": {"curve": {"knots": [[0.0, -0.4]], "slope": 0.9}}},
+        },
+        sha256="ab" * 32,
+    )
+    bent = replace(services, site_models={"riverside": recalibrated(load_bundled_model(), overlay)})
+    potassium = replace(creatinine(1, 9.4), analyte=Analyte.POTASSIUM, source="Observation/k")
+    reader.answer = replace(STEADY, series={**STEADY.series, Analyte.POTASSIUM: (potassium,)})
+    client = page_app(bent, reader).test_client()
+    html = client.get(launched(client, bent)).text
+    text = Page(html).text
+    assert re.search(r"80% interval: \d+% to \d+%", text)
+    assert "Unlike the patients the model learned from" in text
+    assert "Potassium, 9.4 mmol/L, is above what the model learned from" in text
+    assert "Recalibration to this site" in text
+    assert "Recalibrated to Ward <4> on 2026-02-01, good to 2027-02-01" in text
+    assert "Ward <4>" not in html
+    assert not Page(html).forbidden
 
 
 def test_every_creatinine_of_the_window_stands_in_the_table(client: FlaskClient, services: AppServices) -> None:
