@@ -38,7 +38,8 @@ def intervals(data: Path, out: Path, as_json: bool) -> None:
                 cohort.progression, recipe.PROGRESSION_RECIPE, progress=progress
             ),
         }
-    kept = {"command": f"aki model intervals --data {data.name}"}
+    version = training_module("model.training.artifact_writer").MODEL_VERSION
+    kept = {"command": f"aki model intervals --data {data.name}", "recipe_of_version": version}
     kept |= training_module("model.validation.study").rounded(found)
     out.mkdir(parents=True, exist_ok=True)
     (out / "intervals.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

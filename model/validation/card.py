@@ -49,7 +49,11 @@ def refreshed(
         f"high from {head['categories']['high']:.1%}; {head['categories']['rule']}."
         for role, head in heads.items()
     )
-    new["uncertainty"] |= {"command": intervals["command"], "checked": list(interval_rows(intervals))}
+    new["uncertainty"] |= {
+        "command": intervals["command"],
+        "recipe_of_version": intervals["recipe_of_version"],
+        "checked": list(interval_rows(intervals)),
+    }
     new["performance"] = performance_of(study)
     return new
 

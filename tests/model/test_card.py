@@ -82,7 +82,8 @@ def test_the_interval_check_in_the_card_is_the_one_that_was_run() -> None:
     rows = CARD["uncertainty"]["checked"]
     assert rows == list(card.interval_rows(intervals))
     assert len(rows) == 4
-    assert CARD["uncertainty"]["command"] == intervals["command"]
+    for named in ("command", "recipe_of_version"):
+        assert CARD["uncertainty"][named] == intervals[named]
 
 
 def test_the_interval_held_between_seven_and_nine_in_ten_where_eight_were_meant() -> None:
