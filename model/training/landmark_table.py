@@ -102,6 +102,7 @@ def _start(stay: CohortStay) -> float:
 def _as_arrays(rows: Sequence[tuple[list[float], Landmark, CohortStay]]) -> LandmarkTable:
     marks = [mark for _, mark, _ in rows]
     stays = [stay for _, _, stay in rows]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(id(stay) for stay in stays))}
     return LandmarkTable(
         values=np.array([values for values, _, _ in rows], dtype=np.float64),
         outcome=np.array([math.nan if m.outcome is None else float(m.outcome) for m in marks]),
@@ -112,7 +113,7 @@ def _as_arrays(rows: Sequence[tuple[list[float], Landmark, CohortStay]]) -> Land
         age=np.array([s.timeline.age_years for s in stays], dtype=np.float64),
         female=np.array([s.timeline.sex is Sex.FEMALE for s in stays]),
         patient=np.array([f"{s.hospital}/{s.patient_id}" for s in stays]),
-        stay=np.array([f"{s.hospital}/{s.patient_id}@{s.begins:.0f}" for s in stays]),
+        stay=np.array([f"{s.hospital}/{s.patient_id}@{numbers[id(s)]}" for s in stays]),
         hospital=np.array([s.hospital for s in stays]),
         unit_type=np.array([s.unit_type or "unknown" for s in stays]),
         period=np.array([s.period or "unknown" for s in stays]),

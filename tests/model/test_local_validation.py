@@ -176,7 +176,7 @@ def rising(patient: str, *creatinine: tuple[float, float], **more: Any) -> Cohor
 
 def test_an_episode_belongs_to_a_stay_its_lead_counts_from_the_first_flag_and_an_unseen_one_is_counted() -> None:
     early = rising("a", (0.0, 1.0), (20.0, 1.1), (40.0, 1.5), ends=50.0)
-    again = rising("a", (500.0, 1.0), (530.0, 1.6), begins=400.0)
+    again = rising("a", (500.0, 1.0), (530.0, 1.6))
     unseen = rising("b", (0.0, 1.0), (60.0, 1.6))
     table = build_table([early, again, unseen], onset_landmarks)
     risk = np.where(table.hour == 20.0, 0.9, 0.1)
