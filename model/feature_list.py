@@ -207,16 +207,16 @@ _DERIVED = (
 
 def _vital(analyte: Analyte, concept: str, words: str, decimals: int = 0) -> tuple[Feature, ...]:
     """A vital sign's day and two days: mean, extremes, and which way it goes."""
-    unit, name = CANONICAL_UNIT[analyte], analyte.value
+    unit, name, named = CANONICAL_UNIT[analyte], analyte.value, Sentence(words)
     day, two_days = partial(mean, analyte=analyte, window=24.0), LAB_WINDOW_HOURS
     return (
-        Feature(f"{name}_mean_24h", concept, Sentence("{words}, mean of 24 h", words=words), unit, day, analyte,
+        Feature(f"{name}_mean_24h", concept, Sentence("{words}, mean of 24 h", words=named), unit, day, analyte,
                 24.0, "last", decimals),
-        Feature(f"{name}_low_48h", concept, Sentence("{words}, lowest in 48 h", words=words), unit,
+        Feature(f"{name}_low_48h", concept, Sentence("{words}, lowest in 48 h", words=named), unit,
                 partial(low, analyte=analyte, window=two_days), analyte, two_days, "low", decimals),
-        Feature(f"{name}_high_48h", concept, Sentence("{words}, highest in 48 h", words=words), unit,
+        Feature(f"{name}_high_48h", concept, Sentence("{words}, highest in 48 h", words=named), unit,
                 partial(high, analyte=analyte, window=two_days), analyte, two_days, "high", decimals),
-        Feature(f"{name}_trend_24h", concept, Sentence("{words}, last 6 h compared with 24 h", words=words), unit,
+        Feature(f"{name}_trend_24h", concept, Sentence("{words}, last 6 h compared with 24 h", words=named), unit,
                 partial(trend, analyte=analyte, window=24.0), analyte, 24.0, "last", decimals + 1,
                 signed=True),
     )  # fmt: skip
@@ -225,10 +225,11 @@ def _vital(analyte: Analyte, concept: str, words: str, decimals: int = 0) -> tup
 def _lab(analyte: Analyte, concept: str, words: str, decimals: int = 1) -> tuple[Feature, ...]:
     """A laboratory value: the latest of 48 h, and its change within them."""
     unit, name, window = CANONICAL_UNIT[analyte], analyte.value, LAB_WINDOW_HOURS
+    named = Sentence(words)
     return (
         Feature(f"{name}_last", concept, words, unit, partial(last, analyte=analyte, window=window),
                 analyte, window, "last", decimals),
-        Feature(f"{name}_change_48h", concept, Sentence("{words}, change within 48 h", words=words), unit,
+        Feature(f"{name}_change_48h", concept, Sentence("{words}, change within 48 h", words=named), unit,
                 partial(change, analyte=analyte, window=window), analyte, window, "last", decimals, signed=True),
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ def test_every_profile_has_a_registry_the_app_accepts(profile: str, tmp_path: Pa
     setting = DemoSetting(ehr_port=9191, app_port=8181, profile=profile)
     write_registry(setting, target)
     [ehr] = load_ehrs(target, development=True)
-    assert f"{ehr.launch.iss}/metadata" == setting.metadata_url
+    assert f"{ehr.launch.iss.rstrip('/')}/metadata" == setting.metadata_url
     assert ehr.cds is not None
 
 

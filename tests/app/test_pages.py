@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -321,6 +322,27 @@ def test_each_look_at_a_patient_is_recorded(client: FlaskClient, services: AppSe
     client.get(launched(client, services, patient="p-seen"))
     seen = [event for event in services.audit.events() if event.get("patient_id") == "p-seen"]
     assert [(event["action"], event["ehr_id"]) for event in seen] == [("chart-viewed", "riverside")]
+
+
+def test_a_look_names_the_chart_entries_it_rests_on_and_no_value(
+    client: FlaskClient, services: AppServices, reader: FakeReader
+) -> None:
+    reader.answer = replace(RISING, incomplete=(Incomplete("labs", "upstream-unavailable", "No answer."),))
+    client.get(launched(client, services))
+    (seen,) = [event for event in services.audit.events() if event["action"] == "chart-viewed"]
+    assert seen["inputs"][0] == "Observation/cr-3"
+    assert set(seen["inputs"]) >= {m.source for m in RISING.series[Analyte.CREATININE]}
+    assert seen["unread"] == ["labs: upstream-unavailable"]
+    assert "1.9" not in json.dumps(seen["inputs"])
+
+
+def test_a_look_in_vain_is_recorded_with_its_cause(
+    client: FlaskClient, services: AppServices, reader: FakeReader
+) -> None:
+    reader.answer = UpstreamUnavailable("upstream-unavailable", "The EHR does not answer.")
+    assert client.get(launched(client, services, patient="p-vain")).status_code == 504
+    (seen,) = [event for event in services.audit.events() if event.get("patient_id") == "p-vain"]
+    assert (seen["action"], seen["outcome"]) == ("chart-not-shown", "upstream-unavailable")
 
 
 def test_compact_banner_still_names_patient_and_birth_date(client: FlaskClient, services: AppServices) -> None:
