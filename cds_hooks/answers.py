@@ -53,7 +53,8 @@ def card_context(
         latest_creatinine=latest_known(chart.snapshot, now),
     )
     call_id = "|".join((ehr_id, service.id, hook.hook_instance, hook.patient_id))
-    return CardContext(call_id, deps.public_url, hook.patient_id, hook.encounter_id, now, facts)
+    codes = deps.clients.order_codes_of(ehr_id)
+    return CardContext(call_id, deps.public_url, hook.patient_id, hook.encounter_id, now, facts, codes)
 
 
 def latest_known(snapshot: PatientSnapshot, now: datetime) -> Measurement | None:

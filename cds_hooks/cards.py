@@ -4,7 +4,7 @@ Nothing here is null or empty: what does not apply is left out (CH-5).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -67,11 +67,16 @@ class CardContext:
     encounter_id: str | None
     now: datetime
     facts: DetailFacts
+    order_codes: Mapping[str, str] = field(default_factory=dict)
 
     def request_for(self, part: str) -> SuggestionContext:
         """What a suggestion of one card of this call needs; its uuids follow from the call and the card."""
         return SuggestionContext(
-            self.patient_id, self.encounter_id, self.now, lambda name: _uuid(self, f"{part}/{name}")
+            self.patient_id,
+            self.encounter_id,
+            self.now,
+            lambda name: _uuid(self, f"{part}/{name}"),
+            self.order_codes,
         )
 
 

@@ -4,7 +4,7 @@ Nothing is fetched from an issuer, key set or FHIR server that is not written he
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +13,8 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 from cds_hooks.errors import MisconfiguredClient
 from patient_context.queries import PrefetchVariant
 
+# What cards suggest to order (patient_context.order_drafts, which is not imported: it loads much of FHIR).
+Orderable = Literal["creatinine", "urinalysis", "urine-albumin", "renal-ultrasound", "nephrology"]
 Algorithm = Literal["ES384", "RS384", "RS256", "ES256"]
 DEFAULT_PORTS = {"https": 443, "http": 80}
 _ODD_CHARACTERS = re.compile(r"[\s\\%\x00-\x1f\x7f-\U0010ffff]")
@@ -74,6 +76,9 @@ class CdsClient(BaseModel):
     cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     empty_instead_of_412: bool = False
     empty_system_actions: bool = Field(default=False, description="send `systemActions: []` with the cards")
+    order_codes: dict[Orderable, str] = Field(
+        default_factory=dict, description='"system|code" by which the site orders a service that cards suggest'
+    )
     cds_hooks_3: bool = Field(default=False, description="discovery may hold what the 3.0 ballot adds")
     prefetch_variant: PrefetchVariant = "coded"
     allow_unauthenticated: bool = False
@@ -83,6 +88,13 @@ class CdsClient(BaseModel):
     def _keys_come_from_somewhere(self) -> "CdsClient":
         if self.jwks is None and self.jku is None and not self.allow_unauthenticated:
             raise ValueError("needs jwks (static) or jku: without keys no token can be verified")
+        return self
+
+    @model_validator(mode="after")
+    def _orders_can_be_placed(self) -> "CdsClient":
+        for service, code in self.order_codes.items():
+            if not all(code.rpartition("|")):
+                raise ValueError(f'order_codes: {service} is not written "system|code"')
         return self
 
     @model_validator(mode="after")
@@ -122,6 +134,11 @@ class CdsClientRegistry:
         A client registered without a tenant answers for every tenant of its issuer that has no entry of its own.
         """
         return self._by_identity.get((iss, tenant)) or self._by_identity.get((iss, None))
+
+    def order_codes_of(self, ehr_id: str) -> Mapping[str, str]:
+        """How the site of an EHR orders what cards suggest; nothing where it has not said."""
+        codes = next((client.order_codes for client in self.clients if client.ehr_id == ehr_id), {})
+        return {str(service): code for service, code in codes.items()}
 
     def _refuse_twins(self) -> None:
         if len(self._by_identity) != len(self.clients):

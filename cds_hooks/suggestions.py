@@ -1,7 +1,7 @@
 """What a card offers to do with one click. One action a suggestion, never pre-selected (VN-6, REG-15)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,12 +33,13 @@ _LABELS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class SuggestionContext:
-    """For whom, when, and how a suggestion's uuid follows from its name."""
+    """For whom, when, how a suggestion's uuid follows from its name, and the site's own order codes by service."""
 
     patient_id: str
     encounter_id: str | None
     now: datetime
     uuid: Callable[[str], str]
+    order_codes: Mapping[str, str] = field(default_factory=dict)
 
 
 def suggest_for_aki(show: Show, outcome: Outcome, context: SuggestionContext) -> Sequence[dict[str, Any]]:
@@ -81,6 +82,7 @@ def suggest_order(
         due_at=context.now + due_after if due_after is not None else None,
         encounter_id=context.encounter_id,
         reason=reason,
+        site_code=context.order_codes.get(service),
     )
     shown, description = _LABELS[service]
     return _suggestion(

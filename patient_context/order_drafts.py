@@ -50,6 +50,9 @@ _SERVICES: Final[dict[str, tuple[Json | None, Json, str]]] = {  # category, code
 }
 
 
+ORDERABLE: Final = frozenset(_SERVICES)
+
+
 def service_request(
     service: str,
     patient_id: str,
@@ -58,16 +61,22 @@ def service_request(
     due_at: datetime | None = None,
     encounter_id: str | None = None,
     reason: str | None = None,
+    site_code: str | None = None,
 ) -> Json:
-    """A draft order: creatinine, urinalysis, urine-albumin, renal-ultrasound or nephrology; else KeyError."""
+    """A draft order: creatinine, urinalysis, urine-albumin, renal-ultrasound or nephrology; else KeyError.
+
+    `site_code` is "system|code" of the hospital's own order catalogue: it comes first, the standard code after it.
+    """
     category, code, words = _SERVICES[service]
+    system, _, own = (site_code or "").rpartition("|")
+    codings = [{"system": system, "code": own}, code] if system and own else [code]
     resource: Json = {
         "resourceType": "ServiceRequest",
         "meta": {"security": [ASSERTED_BY_AI]},
         "status": "draft",
         "intent": "order",
         "category": [{"coding": [category]}] if category else [],
-        "code": {"coding": [code], "text": words},
+        "code": {"coding": codings, "text": words},
         "subject": {"reference": f"Patient/{patient_id}"},
         "authoredOn": written(authored_at),
         "occurrenceDateTime": written(due_at) if due_at else None,

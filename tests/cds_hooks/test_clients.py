@@ -1,12 +1,13 @@
 """Which EHRs may call, and that a registration that cannot be right stops the start."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-from cds_hooks.clients import CdsClient, CdsClientRegistry, canonical_url
+from cds_hooks.clients import CdsClient, CdsClientRegistry, Orderable, canonical_url
 from cds_hooks.errors import MisconfiguredClient
+from patient_context.order_drafts import ORDERABLE
 from tests.builders.cds import EHR, JKU, client
 
 SAME = {
@@ -122,3 +123,15 @@ def test_only_one_client_may_be_anonymous() -> None:
 
 def test_a_key_set_is_not_shown_in_the_repr() -> None:
     assert "'kty'" not in repr(client())
+
+
+def test_a_site_may_give_a_code_for_every_order_that_cards_suggest() -> None:
+    assert set(get_args(Orderable)) == ORDERABLE
+
+
+@pytest.mark.parametrize(
+    "codes", [{"biopsy": "urn:x|1"}, {"creatinine": "LAB113"}, {"creatinine": "|1"}, {"creatinine": "urn:x|"}]
+)
+def test_an_order_code_that_could_never_be_used_is_refused(codes: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="order_codes"):
+        client(order_codes=codes)

@@ -279,6 +279,16 @@ class TestAnswers:
         wanted = bench(client(empty_system_actions=True)).post(hook_body(prefetch=RISING)).get_json()
         assert (wanted["systemActions"], len(wanted["cards"])) == ([], 1)
 
+    def test_an_order_is_suggested_by_the_sites_own_code_where_it_has_one(self, bench: BuildBench) -> None:
+        at = bench(client(order_codes={"creatinine": "urn:epic:preference-list|LAB113"}))
+        (card,) = at.post(hook_body(prefetch=RISING)).get_json()["cards"]
+        codings = [one["actions"][0]["resource"]["code"]["coding"] for one in card["suggestions"]]
+        assert [[coding["code"] for coding in each] for each in codings] == [
+            ["LAB113", "2160-0"],
+            ["24356-8"],
+            ["306005"],
+        ]
+
     def test_a_steady_creatinine_gives_silence(self, bench: BuildBench) -> None:
         answer = bench().post(hook_body(prefetch=STEADY))
         assert (answer.status_code, answer.get_json()) == (200, {"cards": []})
