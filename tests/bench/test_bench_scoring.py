@@ -27,5 +27,11 @@ def test_score_without_explanation(benchmark) -> None:  # type: ignore[no-untype
     assert 0 < benchmark(lambda: head.probability(timeline, 0.0)) < 1
 
 
+def test_find_the_interval_of_one_chart(benchmark) -> None:  # type: ignore[no-untyped-def]
+    head = load_bundled_model().onset_head
+    scored = head.scored(chart_from_snapshot(chart(SEPTIC), USED_ANALYTES, now=NOW).timeline, 0.0)
+    assert benchmark(lambda: head.interval(scored)) is not None
+
+
 def test_load_and_verify_the_artifact(benchmark) -> None:  # type: ignore[no-untyped-def]
     assert benchmark(load_bundled_model).progression_head is not None
