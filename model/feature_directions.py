@@ -51,6 +51,8 @@ _LIVER: Final = "liver injury and jaundice go with AKI (EASL, J Hepatol 2018)"
 _ANAEMIA: Final = "anaemia and blood loss lower oxygen delivery (Karkouti, Circulation 2009)"
 _PLATELETS: Final = "falling platelets mark organ failure (SOFA; Vincent 1996)"
 _CLOTTING: Final = "prolonged clotting marks organ failure and liver injury"
+_NORMAL_CEL: Final = 36.8  # one point, not a range: a risk free to fall inside a range stays low beyond it
+_TEMPERATURE: Final = "fever is infection, hypothermia severe sepsis and shock (Surviving Sepsis Campaign 2021)"
 _INFECTION: Final = "inflammation and sepsis (Surviving Sepsis Campaign 2021), or marrow failure below the range"
 
 DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
@@ -94,9 +96,9 @@ DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
         "shock_index_24h": _up(_SHOCK),
         "heart_rate_mean_24h": _valley(50.0, 80.0, _SHOCK + "; below 50/min output falls"),
         "heart_rate_high_48h": _up(_SHOCK),
-        "temperature_mean_24h": _valley(36.0, 37.5, _INFECTION),
-        "temperature_high_48h": _up(_INFECTION),
-        "temperature_low_48h": _down("hypothermia marks severe sepsis and shock"),
+        "temperature_mean_24h": _valley(_NORMAL_CEL, _NORMAL_CEL, _TEMPERATURE),
+        "temperature_high_48h": _valley(_NORMAL_CEL, _NORMAL_CEL, _TEMPERATURE),
+        "temperature_low_48h": _valley(_NORMAL_CEL, _NORMAL_CEL, _TEMPERATURE),
         "respiratory_rate_mean_24h": _up(_HYPOXIA),
         "respiratory_rate_high_48h": _up(_HYPOXIA),
         "spo2_mean_24h": _down(_HYPOXIA),

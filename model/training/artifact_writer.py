@@ -24,7 +24,7 @@ from model.training.golden import golden_timelines
 from model.training.recipe import FittedHead, Recipe
 
 MODEL_ID = "aki-sentinel"
-MODEL_VERSION = "1.1.0"
+MODEL_VERSION = "1.2.0"
 GOLDEN = "golden.json"
 DISTRIBUTION = "training-distribution.json"
 RANGES = "training-ranges.json"

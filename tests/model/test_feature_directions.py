@@ -79,6 +79,15 @@ def test_a_worse_result_never_lowers_the_share_of_its_own_feature(
     assert heights == sorted(heights)
 
 
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: head.id)
+@pytest.mark.parametrize("view", ["mean_24h", "low_48h", "high_48h"])
+def test_no_temperature_is_weighed_below_a_normal_one(head: Head, view: str) -> None:
+    shape = next(s for s in head.shapes if s.feature.id == f"temperature_{view}")
+    normal = shape.at(36.8)
+    for celsius in (31.0, 34.0, 35.5, 36.4, 37.3, 38.0, 39.0, 41.0):
+        assert shape.at(celsius) >= normal - 1e-9, celsius
+
+
 def test_artefact_windows_lie_inside_what_the_border_accepts() -> None:
     for analyte, window in BELIEVABLE.items():
         border = PLAUSIBLE[analyte]
