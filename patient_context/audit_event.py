@@ -53,6 +53,7 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
     "launch-refused": _LOGIN,
     "launch-ended": _Shape(_LOGIN.type, "E", _dicom("110123", "Logout")),
     "chart-viewed": _Shape(_REST, "R", _interaction("read"), f"{_BALP}.PatientRead"),
+    "chart-not-shown": _Shape(_REST, "R", _interaction("read")),
     "card-returned": _HOOK,
     "card-suppressed": _HOOK,
     "cds-refused": _HOOK,
@@ -61,7 +62,7 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
     "trail-exported": _Shape(_dicom("110106", "Export"), "R"),
     "trail-purged": _Shape(_ACTIVITY.type, "D"),
 }
-_REFUSED: Final = frozenset({"launch-refused", "cds-refused"})
+_REFUSED: Final = frozenset({"launch-refused", "cds-refused", "chart-not-shown"})
 
 
 def audit_event(event: Mapping[str, Any], *, fhir_base: str | None, client_id: str | None) -> Json:
@@ -140,6 +141,7 @@ def _entities(event: Mapping[str, Any], shape: _Shape) -> list[Json]:
         for name in ("model_sha256", "service", "hook_instance")
         if event.get(name)
     ]
+    details += [{"type": "unread", "valueString": str(part)} for part in event.get("unread", ())]
     if patient is not None:
         entities.append(_entity("1", "Person", "1", "Patient", {"reference": patient}))
     reference = event.get("reference")
@@ -149,6 +151,8 @@ def _entities(event: Mapping[str, Any], shape: _Shape) -> list[Json]:
         entities.append(_entity("2", "System Object", "4", "Domain Resource", {"reference": patient}))
     elif reference is not None:
         details.append({"type": "reference", "valueString": str(reference)})
+    for used in event.get("inputs", ()):
+        entities.append(_entity("2", "System Object", "4", "Domain Resource", {"reference": str(used)}))
     if event.get("request_id"):
         kind = {"system": _BALP_ENTITIES, "code": "XrequestId"}
         entities.append({"type": kind, "what": {"identifier": {"value": event["request_id"]}}})

@@ -26,6 +26,7 @@ Action = Literal[
     "launch-refused",
     "launch-ended",
     "chart-viewed",
+    "chart-not-shown",
     "card-returned",
     "card-suppressed",
     "cds-refused",
@@ -60,7 +61,8 @@ class AuditEvent:
     """One thing that happened to one patient's data, or to the installation. Never a name, a value or a token.
 
     `outcome` is a code or a count; `service` the CDS service asked, `jti` the id of its caller's token (never
-    the token), `reference` what was written or changed, such as `RiskAssessment/1` or a key's id.
+    the token), `reference` what was written or changed, such as `RiskAssessment/1` or a key's id; `inputs` the
+    chart's entries the answer rests on, `unread` what the EHR did not answer whole.
     """
 
     action: Action
@@ -76,6 +78,8 @@ class AuditEvent:
     hook_instance: str | None = None
     jti: str | None = None
     reference: str | None = None
+    inputs: tuple[str, ...] | None = None
+    unread: tuple[str, ...] | None = None
 
 
 class AuditTrail:
@@ -155,6 +159,6 @@ def operator() -> str:
 
 def _body(event: AuditEvent, seq: int, at: datetime) -> str:
     """Canonical JSON: sorted keys, no spaces, absent rather than null."""
-    fields = {name: value for name, value in asdict(event).items() if value is not None}
+    fields = {name: value for name, value in asdict(event).items() if value not in (None, ())}
     fields |= {"seq": seq, "at": at.astimezone(UTC).isoformat()}
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

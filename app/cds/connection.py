@@ -6,6 +6,7 @@ from datetime import datetime
 from flask import g
 from sqlalchemy import Connection
 
+from app.auditing.inputs import input_references, unread_parts
 from app.auditing.trail import Action, AuditEvent
 from app.services import AppServices
 from app.telemetry.counters import CARDS
@@ -37,8 +38,9 @@ def cds_dependencies(services: AppServices) -> CdsDependencies:
 
 
 def _assess(services: AppServices, snapshot: PatientSnapshot, now: datetime, ehr_id: str) -> Outcome:
-    """The assessment; what is kept of it waits for the call's audit line."""
+    """The assessment; what is kept of it, and what it rests on, wait for the call's audit line."""
     outcome, g.kept_prediction = services.assess(snapshot, now, ehr_id, "hook")
+    g.inputs, g.unread = input_references(snapshot, outcome), unread_parts(snapshot)
     return outcome
 
 
@@ -77,6 +79,8 @@ def _audit_event(services: AppServices, event: CdsEvent) -> AuditEvent:
         service=event.service_id,
         hook_instance=event.hook_instance,
         jti=event.jti,
+        inputs=g.get("inputs"),
+        unread=g.get("unread"),
     )
 
 

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 from flask import g
 
+from app.auditing.inputs import input_references, unread_parts
 from app.auditing.trail import Action, AuditEvent
 from app.configured.ehrs import EhrConfig
-from app.launched.sessions import LaunchSession
+from app.launched.sessions import LaunchSession, SessionExpired
 from app.patient_page.drug_notes import drug_findings
 from app.presentation import PageSetting, PatientPage, patient_page
 from app.presentation.wording import Wording
 from app.services import AppServices
 from app.watching.predictions import WriteBeside
+from launch.errors import LaunchError
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
+from patient_context.errors import PatientContextError
 from patient_context.reader import FhirAccess
 
 ReadChart = Callable[..., PatientSnapshot]
@@ -36,7 +39,7 @@ def fhir_access(session: LaunchSession) -> FhirAccess:
 def view_chart(
     services: AppServices, session: LaunchSession, ehr: EhrConfig, read_chart: ReadChart
 ) -> ViewedChart:
-    """Read, assess, write down who looked. Raises what `app.web.errors` turns into a page."""
+    """Read, assess, write down who looked, also in vain. Raises what `app.web.errors` turns into a page."""
     now = services.clock()
 
     def read(current: LaunchSession) -> PatientSnapshot:
@@ -49,10 +52,15 @@ def view_chart(
             deadline_seconds=services.settings.read_deadline_seconds,
         )
 
-    snapshot = services.token_life.use(session, read)
+    try:
+        snapshot = services.token_life.use(session, read)
+    except (PatientContextError, LaunchError, SessionExpired) as problem:
+        record_act(services, session, "chart-not-shown", getattr(problem, "code", type(problem).__name__))
+        raise
     outcome, kept = services.assess(snapshot, now, ehr.id, "page")
-    record_act(services, session, "chart-viewed", type(outcome).__name__, outcome, beside=kept)
-    return ViewedChart(snapshot, outcome)
+    viewed = ViewedChart(snapshot, outcome)
+    record_act(services, session, "chart-viewed", type(outcome).__name__, viewed, beside=kept)
+    return viewed
 
 
 def page_of(
@@ -76,7 +84,7 @@ def record_act(
     session: LaunchSession,
     action: Action,
     result: str,
-    outcome: Outcome | None = None,
+    viewed: ViewedChart | None = None,
     *,
     beside: WriteBeside | None = None,
 ) -> None:
@@ -88,7 +96,9 @@ def record_act(
             ehr_id=session.ehr_id,
             who=session.fhir_user or session.user_label,
             patient_id=session.patient_id,
-            model_sha256=outcome.model.sha256 if outcome and outcome.model else None,
+            model_sha256=viewed.outcome.model.sha256 if viewed and viewed.outcome.model else None,
+            inputs=input_references(viewed.snapshot, viewed.outcome) if viewed else None,
+            unread=unread_parts(viewed.snapshot) if viewed else None,
             recalibration_sha256=services.recalibration_sha256(session.ehr_id),
             request_id=g.get("request_id"),
         ),

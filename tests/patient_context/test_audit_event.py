@@ -38,6 +38,7 @@ def _entity(event: dict[str, Any], code: str) -> dict[str, Any]:
         "launch-refused",
         "launch-ended",
         "chart-viewed",
+        "chart-not-shown",
         "card-returned",
         "card-suppressed",
         "cds-refused",
@@ -105,3 +106,16 @@ def test_refusals_are_minor_failures_and_say_why() -> None:
 
 def test_no_profile_is_claimed_for_an_ehr_that_is_no_longer_registered() -> None:
     assert "meta" not in audit_event(VIEW, fhir_base=None, client_id=None)
+
+
+def test_the_entries_an_answer_rests_on_are_entities_of_the_event() -> None:
+    event = _event(inputs=["Observation/cr-3", "Observation/hb-3"], unread=["labs: upstream-unavailable"])
+    named = [entity["what"].get("reference") for entity in event["entity"]]
+    assert named[-3:-1] == ["Observation/cr-3", "Observation/hb-3"]
+    assert {"type": "unread", "valueString": "labs: upstream-unavailable"} in event["entity"][0]["detail"]
+
+
+def test_a_look_in_vain_is_told_as_a_failure_without_claiming_a_profile() -> None:
+    event = _event(action="chart-not-shown", outcome="upstream-unavailable")
+    assert event["outcome"] == "4"
+    assert "meta" not in event
