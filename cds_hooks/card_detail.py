@@ -40,11 +40,12 @@ _METHOD = {
     BaselineMethod.SUPPLIED: "given by the clinician",
 }
 _METHOD_OF_ONE = {
-    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "the only outpatient result, 8 to 365 days back",
-    BaselineMethod.MEDIAN_8_365_D: "the only result, 8 to 365 days back",
-    BaselineMethod.LOWEST_7_D: "the only other result in 7 days",
-    BaselineMethod.LOWEST_48_H: "the only other result in 48 hours",
+    BaselineMethod.OUTPATIENT_MEDIAN_8_365_D: "one outpatient result, 8 to 365 days back",
+    BaselineMethod.MEDIAN_8_365_D: "one result, 8 to 365 days back",
+    BaselineMethod.LOWEST_7_D: "one result within 7 days",
+    BaselineMethod.LOWEST_48_H: "one result within 48 hours",
 }
+_PLAIN_FROM_THE_STAGE = frozenset({"highest_stage"})
 _PART = {
     "patient": "patient details (age, sex)",
     "labs": "laboratory results other than creatinine",
@@ -93,7 +94,9 @@ def stage_words(kdigo: KdigoStaging) -> str:
     words = f"KDIGO stage {kdigo.stage}" if kdigo.stage else "No AKI by KDIGO so far"
     if kdigo.criterion is not None:
         words += f" {_CRITERION[kdigo.criterion]}"
-    return f"{words}, {wording.chart_text(kdigo.course)}" if kdigo.course else words
+    if kdigo.course is None or kdigo.criterion is KdigoCriterion.RRT:
+        return words  # which way creatinine goes then says how well it is washed out
+    return f"{words}, {wording.chart_text(kdigo.course)}"
 
 
 def finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
@@ -181,6 +184,7 @@ def missing(outcome: Outcome) -> Iterator[str]:
         f"- {wording.chart_text(reason.text, 240)}"
         for reason in outcome.reasons
         if not reason.code.endswith("_incomplete")  # said by part below
+        and reason.code not in _PLAIN_FROM_THE_STAGE
     ]
     lines += _unread(outcome.inputs.incomplete)
     lines += _rejections(outcome)
