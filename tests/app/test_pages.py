@@ -328,8 +328,8 @@ def test_a_look_names_the_chart_entries_it_rests_on_and_no_value(
     client: FlaskClient, services: AppServices, reader: FakeReader
 ) -> None:
     reader.answer = replace(RISING, incomplete=(Incomplete("labs", "upstream-unavailable", "No answer."),))
-    client.get(launched(client, services))
-    (seen,) = [event for event in services.audit.events() if event["action"] == "chart-viewed"]
+    client.get(launched(client, services, patient="p-inputs"))
+    (seen,) = [event for event in services.audit.events() if event.get("patient_id") == "p-inputs"]
     assert seen["inputs"][0] == "Observation/cr-3"
     assert set(seen["inputs"]) >= {m.source for m in RISING.series[Analyte.CREATININE]}
     assert seen["unread"] == ["labs: upstream-unavailable"]
