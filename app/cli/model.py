@@ -82,7 +82,7 @@ def verify(folder: Path | None, as_json: bool) -> None:
 )
 @json_option
 def train(data: Path, out: Path, created: datetime | None, as_json: bool) -> None:
-    """Train on the cohort and write the artifact: one thread, fixed seeds, no clock, about a minute.
+    """Train on the cohort and write the artifact: one thread, fixed seeds, no clock, two to three minutes.
 
     \b
     aki model train --data ../shared/data/physionet2019                      the bundled model again
