@@ -85,6 +85,7 @@ def performance_of(study: Mapping[str, Any]) -> dict[str, Any]:
         "how": f"95 % intervals by {study['resamples']} bootstrap resamples of patients. Landmarks with a known "
         "outcome unless said otherwise. Calibrated within the training hospital only.",
         "command": study["command"],
+        "recipe_of_version": study["recipe_of_version"],
     }
     for head in ("onset", "progression"):
         scenarios = study[head]

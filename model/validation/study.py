@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from model.training.additive import Floats, sigmoid
+from model.training.artifact_writer import MODEL_VERSION
 from model.training.cohort import Progress, silent
 from model.training.labels import HORIZON_HOURS
 from model.training.landmark_table import LandmarkTable
@@ -115,6 +116,7 @@ def run_study(
         "study": "transport",
         "command": f"aki model study --data ../shared/data/physionet2019 --resamples {resamples}"
         + ("" if elsewhere is None else f" --elsewhere {elsewhere.name}"),
+        "recipe_of_version": MODEL_VERSION,
         "resamples": resamples,
         "data": [asdict(source) for source in cohort.sources],
     }
