@@ -1,7 +1,8 @@
 """A slow EHR must not mean a blank frame: head and one line come at once, the rest when the chart is there.
 
-Who is quick gets one whole page with its own status. Only what takes longer than a moment is sent in two parts:
-then the status has gone out already, and a refusal comes as the page it would have been.
+Only for a person who waits before a blank frame, and only when it takes longer than a moment, is the page sent in
+two parts: then its status has gone out already, and a refusal comes as the page it would have been. Programs, and
+whoever is quick, get one whole page with its own status.
 """
 
 import contextvars
@@ -27,6 +28,7 @@ class FirstPaint:
         self,
         look: Callable[[], T],
         *,
+        somebody_waits: bool,
         render: Callable[[T], str],
         waiting: Callable[[], str],
         refusal: Callable[[Exception], Response],
@@ -34,7 +36,7 @@ class FirstPaint:
         """`render(look())`, or, when looking takes longer, `waiting()` first. What `look` raises within a moment
         is raised here; later `refusal` makes the second part of it."""
         looking = self._pool.submit(contextvars.copy_context().run, look)
-        if wait((looking,), self._patience_seconds).done:
+        if wait((looking,), self._patience_seconds if somebody_waits else None).done:
             return render(looking.result())
         return _in_two_parts(looking, render, waiting, refusal)
 

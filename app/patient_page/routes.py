@@ -65,6 +65,7 @@ def pages_blueprint(
 
         return first_paint.page(
             lambda: view_chart(services, session, ehr, read_chart),
+            somebody_waits=request.headers.get("Sec-Fetch-Mode") == "navigate",
             render=render,
             waiting=lambda: render_template("waiting.html", ehr_name=ehr.launch.name, style_url=style_url),
             refusal=error_response,

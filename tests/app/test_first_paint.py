@@ -38,7 +38,7 @@ def chart() -> Iterator[Chart]:
     chart.let_go.set()
 
 
-def _client(chart: Chart, *, patience_seconds: float) -> FlaskClient:
+def _client(chart: Chart, *, patience_seconds: float, somebody_waits: bool = True) -> FlaskClient:
     app, paint = Flask("app"), FirstPaint(threads=2, patience_seconds=patience_seconds)
 
     def render(stage: str) -> str:
@@ -47,7 +47,11 @@ def _client(chart: Chart, *, patience_seconds: float) -> FlaskClient:
     @app.get("/")
     def page() -> Any:
         return paint.page(
-            chart, render=render, waiting=lambda: WAITING, refusal=lambda _: Response(REFUSAL, status=502)
+            chart,
+            somebody_waits=somebody_waits,
+            render=render,
+            waiting=lambda: WAITING,
+            refusal=lambda _: Response(REFUSAL, status=502),
         )
 
     return app.test_client()
@@ -84,3 +88,9 @@ def test_a_late_refusal_is_the_page_it_would_have_been(chart: Chart) -> None:
     answer = _client(chart, patience_seconds=0).get("/", buffered=False)
     chart.let_go.set()
     assert "".join([_next(answer), _next(answer)]).endswith("<h1>refused</h1></body></html>")
+
+
+def test_a_program_gets_the_whole_page_with_its_status_however_long_it_takes(chart: Chart) -> None:
+    chart.answer = BadGateway()
+    threading.Timer(0.2, chart.let_go.set).start()
+    assert _client(chart, patience_seconds=0, somebody_waits=False).get("/").status_code == 502
