@@ -74,7 +74,7 @@ def downgrade_command(revision: str) -> None:
 @db.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(as_json: bool) -> None:
-    """Check reach, schema, damage, the audit trail and its anchors, and that the master key opens the keys.
+    """Check reach, schema, damage, the audit trail and its anchors, and that the master key opens what is sealed.
 
     \b
     aki db check
@@ -90,7 +90,7 @@ def check(as_json: bool) -> None:
         sys.exit(1 if found else 0)
     if found:
         raise Problem("\n".join(["The database is not well:", *(f"  - {each}" for each in found)]))
-    click.echo("The database is well: schema, file, audit trail, keys.")
+    click.echo("The database is well: schema, file, audit trail, sealed values.")
 
 
 @db.command("backup")

@@ -7,7 +7,7 @@ them. Only `problems_of` serves both.
 import os
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.auditing.anchors import AnchorFileUnreadable, verify
 from app.storage.database import is_current, known_revisions
-from app.storage.encryption import SealedBox, Undecipherable
-from app.storage.signing_keys import StoredKeys
+from app.storage.encryption import SealedBox
+from app.storage.resealing import unreadable
 
 _LONGEST_WAIT_SECONDS: Final = 10
 
@@ -72,7 +72,7 @@ def put_back(engine: Engine, backup: Path, *, now: datetime) -> Path | None:
 
 
 def problems_of(engine: Engine, box: SealedBox, anchor_file: Path | None) -> list[str]:
-    """Everything that is wrong with a database: reach, schema, damage, audit trail, keys. Empty: all is well."""
+    """What is wrong with a database: reach, schema, damage, audit trail, what is sealed. Empty: all is well."""
     try:
         if not is_current(engine):
             return ["schema: it is not that of this release; run: aki db upgrade"]
@@ -80,13 +80,11 @@ def problems_of(engine: Engine, box: SealedBox, anchor_file: Path | None) -> lis
         broken = verify(engine, anchor_file)
         if broken is not None:
             found.append(f"audit trail: it does not hold from line {broken.seq} on ({broken.reason})")
-        StoredKeys(engine, box, lambda: datetime.now(UTC)).load()
+        found += _lost(engine, box)
     except SQLAlchemyError as error:
         return [f"database: it cannot be read ({type(error).__name__})"]
     except AnchorFileUnreadable:
         found.append("audit trail: the anchor file holds a line that is no anchor")
-    except Undecipherable:
-        found.append("signing keys: they do not open with AKI_MASTER_KEY")
     return found
 
 
@@ -95,6 +93,15 @@ def sqlite_path(engine: Engine) -> Path:
     if engine.dialect.name != "sqlite" or not engine.url.database or engine.url.database == ":memory:":
         raise BackupRefused("This database is not a SQLite file. For PostgreSQL use pg_dump and pg_restore.")
     return Path(engine.url.database)
+
+
+def _lost(engine: Engine, box: SealedBox) -> list[str]:
+    """What was sealed with a master key that is not given any more."""
+    return [
+        f"{name}: sealed values that AKI_MASTER_KEY does not open: {count}; "
+        "name the key they were sealed with after the one in use, and run: aki keys reseal"
+        for name, count in unreadable(engine, box).items()
+    ]
 
 
 def _damage(engine: Engine) -> list[str]:
@@ -110,16 +117,20 @@ def _damage(engine: Engine) -> list[str]:
 def _copy(source: Path, target: Path) -> None:
     """SQLite's online backup: consistent also while others write."""
     with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as origin,
+        closing(_read_only(source)) as origin,
         closing(sqlite3.connect(target, timeout=_LONGEST_WAIT_SECONDS)) as copy,
     ):
         origin.backup(copy)
 
 
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)  # as_uri: a name may hold '?' or '%'
+
+
 def _require_whole(path: Path) -> None:
     if not path.is_file():
         raise BackupRefused(f"{path} is not a file.")
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
+    with closing(_read_only(path)) as copy:
         try:
             whole = copy.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
         except sqlite3.DatabaseError:
@@ -129,7 +140,7 @@ def _require_whole(path: Path) -> None:
 
 
 def _require_ours(path: Path) -> None:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
+    with closing(_read_only(path)) as copy:
         try:
             found = copy.execute("SELECT version_num FROM alembic_version").fetchone()
         except sqlite3.DatabaseError:

@@ -1,5 +1,6 @@
 """Seals everything at rest anew with the first master key, so that an older one can be taken out of use."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +19,8 @@ from app.storage.tables import (
 )
 
 # table, its key, and how its rows are bound (the context they are sealed with)
-SEALED: Final[tuple[tuple[Any, InstrumentedAttribute[str], str], ...]] = (
+Place = tuple[Any, InstrumentedAttribute[str], str]
+SEALED: Final[tuple[Place, ...]] = (
     (SigningKeyRow, SigningKeyRow.kid, "signing_key"),
     (LaunchSessionRow, LaunchSessionRow.id, "launch_session"),
     (PendingLaunchRow, PendingLaunchRow.state_hash, "pending_launch"),
@@ -43,16 +45,35 @@ def reseal(engine: Engine, box: SealedBox) -> Resealed:
     return Resealed(done.count("anew"), done.count("already"), done.count("unreadable"))
 
 
+def unreadable(engine: Engine, box: SealedBox) -> dict[str, int]:
+    """How many sealed values of each table open with none of the keys; tables without one are left out."""
+    found: Counter[str] = Counter()
+    for (_, _, name), identity, sealed in _sealed_values(engine):
+        try:
+            box.open(sealed, context=f"{name}/{identity}")
+        except Undecipherable:
+            found[name] += 1
+    return dict(found)
+
+
 def _results(engine: Engine, box: SealedBox) -> Iterator[str]:
-    for table, key, name in SEALED:
+    for place, identity, sealed in _sealed_values(engine):
+        yield _reseal_one(engine, box, place, identity, sealed)
+
+
+def _sealed_values(engine: Engine) -> Iterator[tuple[Place, str, bytes]]:
+    """One by one: a busy hospital has too many to hold at once."""
+    for place in SEALED:
+        table, key, _ = place
         with Session(engine) as db:
-            rows = db.execute(select(key, table.sealed).where(table.sealed.is_not(None))).all()
-        for identity, sealed in rows:
-            yield _reseal_one(engine, box, (table, key), identity, sealed, f"{name}/{identity}")
+            rows = db.execute(select(key, table.sealed).where(table.sealed.is_not(None)))
+            for identity, sealed in rows.yield_per(1000):
+                yield place, identity, sealed
 
 
-def _reseal_one(engine: Engine, box: SealedBox, place: Any, identity: str, sealed: bytes, context: str) -> str:
-    table, key = place
+def _reseal_one(engine: Engine, box: SealedBox, place: Place, identity: str, sealed: bytes) -> str:
+    table, key, name = place
+    context = f"{name}/{identity}"
     try:
         if box.is_newest(sealed, context=context):
             return "already"

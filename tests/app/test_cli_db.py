@@ -22,6 +22,7 @@ from app.storage.signing_keys import StoredKeys
 from app.storage.tables import AuditEventRow, CdsCardRow, CdsFeedbackRow, CdsJtiRow, PredictionRow
 from launch.keys import new_key
 from tests.builders.databases import ENGINES, fresh_database_url
+from tests.builders.filled_tables import fill_tables, rows_of
 from tests.builders.registrations import MASTER_KEY
 
 Aki = Callable[..., Result]
@@ -104,7 +105,8 @@ def test_check_names_a_lost_master_key_and_a_changed_line_at_once(aki: Aki, prep
     result = aki("db", "check", "--json", AKI_MASTER_KEY="another key that is long enough to be one")
     assert result.exit_code == 1
     problems = json.loads(result.output)["problems"]
-    assert [problem.partition(":")[0] for problem in problems] == ["audit trail", "signing keys"]
+    assert [problem.partition(":")[0] for problem in problems] == ["audit trail", "signing_key"]
+    assert "aki keys reseal" in problems[1]
 
 
 def test_a_restored_backup_passes_check_and_says_so_in_the_trail(
@@ -131,6 +133,22 @@ def test_a_restored_backup_passes_check_and_says_so_in_the_trail(
     with sqlite3.connect(kept) as before:
         assert before.execute("SELECT count(*) FROM audit_event WHERE body LIKE '%after%'").fetchone() == (1,)
     before.close()
+
+
+def test_a_restored_backup_has_every_row_of_every_table_again(aki: Aki, prepared: Engine, tmp_path: Path) -> None:
+    _only_sqlite(prepared)
+    fill_tables(prepared, 1, but=("audit_event", "audit_anchor"))  # the command writes into the trail itself
+    kept, copy = rows_of(prepared), tmp_path / "100 % copied?.sqlite3"
+    assert aki("db", "backup", str(copy)).exit_code == 0
+    with prepared.begin() as connection:
+        for name in kept:
+            connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608
+    prepared.dispose()
+    assert aki("db", "restore", str(copy), "--yes").exit_code == 0
+    restored = rows_of(prepared)
+    assert {name: rows for name, rows in restored.items() if name != "audit_event"} == {
+        name: rows for name, rows in kept.items() if name != "audit_event"
+    }
 
 
 def test_a_backup_taken_while_others_write_is_consistent(

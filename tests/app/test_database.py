@@ -2,6 +2,8 @@
 
 import sqlite3
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -25,8 +27,9 @@ from app.storage.database import (
 from app.storage.encryption import SealedBox
 from app.storage.signing_keys import StoredKeys
 from app.storage.tables import Base, CdsJtiRow
-from launch.keys import new_key
+from launch.keys import new_key, successor
 from tests.builders.databases import ENGINES, fresh_engine
+from tests.builders.filled_tables import fill_tables, rows_of, shared
 from tests.builders.registrations import MASTER_KEY
 
 
@@ -91,6 +94,40 @@ def test_an_older_releases_data_survives_the_way_up_and_back(empty: Engine, cloc
     assert verify(empty) is None
 
 
+def test_every_table_keeps_its_rows_through_every_migration_up_and_down(empty: Engine) -> None:
+    for revision in known_revisions()[::-1]:
+        before = rows_of(empty)
+        upgrade(empty, revision)
+        after = rows_of(empty)
+        assert set(before) <= set(after)
+        assert shared(after, before) == shared(before, after), revision
+        fill_tables(empty, 1, but=[name for name, rows in after.items() if rows])
+    assert set(rows_of(empty)) == set(Base.metadata.tables)
+    fill_tables(empty, 2)
+    for revision in known_revisions()[1:]:
+        before = rows_of(empty)
+        downgrade(empty, revision)
+        after = rows_of(empty)
+        assert shared(after, before) == shared(before, after), revision
+    before = rows_of(empty)
+    upgrade(empty)
+    assert shared(rows_of(empty), before) == shared(before, rows_of(empty))
+
+
+def test_an_older_release_goes_on_signing_with_the_key_that_signs_now(empty: Engine, clock) -> None:
+    """Also where the first key was retired, and not with the next one, which no EHR may have fetched yet."""
+    upgrade(empty)
+    keys, now = StoredKeys(empty, SealedBox([MASTER_KEY]), clock), datetime.now(UTC)
+    keys.add(replace(new_key("ES384"), signs_from=now - timedelta(days=2)))
+    keys.add(current := successor(keys.load(), "ES384", signs_from=now - timedelta(days=1)))
+    keys.add(successor(keys.load(), "ES384", signs_from=now + timedelta(days=1)))
+    keys.remove(keys.load()[0].kid)
+    downgrade(empty, "0002")
+    with empty.connect() as connection:
+        signing = connection.execute(text("SELECT kid FROM signing_key WHERE active = 1")).scalars().all()
+    assert signing == [current.kid]
+
+
 def test_sqlite_waits_for_a_lock_keeps_foreign_keys_and_a_write_ahead_log(tmp_path: Path) -> None:
     with fresh_engine("sqlite", tmp_path) as engine, engine.connect() as connection:
         found = {
@@ -151,7 +188,7 @@ def test_a_failed_serialized_transaction_leaves_nothing_and_lets_the_next_in(dat
 
 
 def test_times_come_back_in_utc_and_a_time_without_zone_is_refused(database: Engine, clock) -> None:
-    from datetime import datetime, timedelta, timezone
+    from datetime import timezone
 
     from sqlalchemy.exc import StatementError
 

@@ -9,18 +9,19 @@ import pytest
 from click.testing import CliRunner, Result
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from sqlalchemy import Engine
+from sqlalchemy import Engine, LargeBinary, select, update
 
 from app.auditing.trail import AuditTrail
 from app.cli import main
 from app.launched.sessions import LaunchSessions, SessionMissing, cookie_name
 from app.storage.database import open_engine
 from app.storage.encryption import SealedBox, Undecipherable
-from app.storage.resealing import SEALED, Resealed, reseal
+from app.storage.resealing import SEALED, Resealed, reseal, unreadable
 from app.storage.signing_keys import StoredKeys
 from app.storage.tables import Base
 from launch.context import LaunchContext, Tokens
 from launch.keys import ClientKeys, KeysUnreadable, StoredKey, successor
+from tests.builders.filled_tables import fill_tables
 from tests.builders.registrations import MASTER_KEY
 
 
@@ -94,9 +95,25 @@ def test_resealing_lets_the_old_master_key_go_while_sessions_and_keys_stay(datab
         StoredKeys(database, old, clock).load()
 
 
-def test_no_table_with_sealed_values_is_left_out_of_resealing() -> None:
-    sealed = {name for name, table in Base.metadata.tables.items() if "sealed" in table.columns}
-    assert {context for _, _, context in SEALED} == sealed
+def test_no_column_that_may_hold_something_sealed_is_left_out_of_resealing() -> None:
+    columns = [column for table in Base.metadata.tables.values() for column in table.columns]
+    assert {str(table.sealed.expression) for table, _, _ in SEALED} == {
+        f"{column.table.name}.{column.name}" for column in columns if isinstance(column.type, LargeBinary)
+    }
+    assert [context for _, _, context in SEALED] == [table.__tablename__ for table, _, _ in SEALED]
+
+
+def test_every_kind_of_sealed_value_is_resealed_and_a_lost_one_is_counted_by_its_table(database: Engine) -> None:
+    old, new, both = SealedBox(["o" * 32]), SealedBox(["n" * 32]), SealedBox(["n" * 32, "o" * 32])
+    fill_tables(database, 1)
+    with database.begin() as connection:
+        for table, key, name in SEALED:
+            sealed = old.seal(b"secret", context=f"{name}/{connection.scalar(select(key))}")
+            connection.execute(update(table).values(sealed=sealed))
+    assert unreadable(database, both) == {}
+    assert unreadable(database, new) == {name: 1 for _, _, name in SEALED}
+    assert reseal(database, both) == Resealed(anew=len(SEALED))
+    assert unreadable(database, new) == {}
 
 
 def test_a_pseudonym_names_nobody_and_is_found_again_while_a_master_key_is_replaced() -> None:

@@ -8,6 +8,17 @@ from app.storage.tables import UtcDateTime
 revision = "0003"
 down_revision = "0002"
 
+# Of each algorithm the last key whose time has come: the first may be retired, the next not yet fetched by an EHR.
+_MARK_THE_KEY_THAT_SIGNS_NOW = """
+UPDATE signing_key SET active = 1 WHERE kid IN (
+  SELECT kid FROM (
+    SELECT kid, row_number() OVER (
+      PARTITION BY alg ORDER BY signs_from > CURRENT_TIMESTAMP, signs_from DESC, created_at DESC
+    ) AS place FROM signing_key
+  ) AS ordered WHERE place = 1
+)
+"""
+
 
 def upgrade() -> None:
     with op.batch_alter_table("launch_session") as table:
@@ -29,7 +40,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("signing_key") as table:
         table.add_column(sa.Column("active", sa.Integer(), nullable=False, server_default="0"))
-    op.execute("UPDATE signing_key SET active = 1 WHERE succeeds = ''")
+    op.execute(_MARK_THE_KEY_THAT_SIGNS_NOW)
     with op.batch_alter_table("signing_key") as table:
         table.drop_constraint("one_successor_per_key", type_="unique")
         table.drop_column("succeeds")
