@@ -15,7 +15,7 @@ from app.languages import catalogues
 from app.languages.offered import LANGUAGES, SOURCE, first_offered
 
 #: Languages whose translation is still being made; what is missing there is shown in English. Empty when all are.
-PENDING: Final[frozenset[str]] = frozenset({"nl", "ja"})
+PENDING: Final[frozenset[str]] = frozenset()
 TRANSLATED: Final = tuple(language for language in LANGUAGES if language != SOURCE)
 #: Calls whose argument at this place is shown to people.
 SPEAKING: Final = {"Reason": 1, "Refused": 1, "Incomplete": 2, "QuantityRefused": 1}
