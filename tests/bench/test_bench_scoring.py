@@ -1,11 +1,13 @@
 """What one risk costs: features, score and explanation, from a chart as a hook brings it."""
 
+import numpy as np
 import pytest
 
 from model.artifact import load_bundled_model
 from model.assessment import Prediction
 from model.feature_list import FEATURES, USED_ANALYTES
 from model.features import chart_from_snapshot, feature_values
+from model.validation.local import head_log_odds
 from tests.builders.timelines import NOW, SEPTIC, chart
 
 pytestmark = pytest.mark.bench
@@ -35,3 +37,13 @@ def test_find_the_interval_of_one_chart(benchmark) -> None:  # type: ignore[no-u
 
 def test_load_and_verify_the_artifact(benchmark) -> None:  # type: ignore[no-untyped-def]
     assert benchmark(load_bundled_model).progression_head is not None
+
+
+def test_score_a_hundred_thousand_rows_of_features_at_once(benchmark) -> None:  # type: ignore[no-untyped-def]
+    head = load_bundled_model().onset_head
+    one = feature_values(FEATURES, chart_from_snapshot(chart(SEPTIC), USED_ANALYTES, now=NOW).timeline, 0.0)
+    noise = np.random.default_rng(0).normal(1.0, 0.1, (100_000, len(FEATURES)))
+    rows = np.asarray(one, dtype=float) * noise
+    scores = benchmark(lambda: head_log_odds(head, rows))
+    assert np.isfinite(scores).all()
+    assert len(set(scores.tolist())) > 1000
