@@ -64,7 +64,7 @@ class LaunchClient:
         self._clock = clock
         self._settings = settings
         self._discovery = Discovery(session_for, clock)
-        self._issuer_keys: dict[str, FetchedKeys] = {}
+        self._issuer_keys: dict[str, tuple[str, FetchedKeys]] = {}
         self._lock = threading.Lock()
 
     def begin(self, iss: str | None, launch: str | None) -> AuthorizationRequest:
@@ -178,11 +178,18 @@ class LaunchClient:
             return uri if isinstance(uri, str) else None
 
         with self._lock:
-            return self._issuer_keys.setdefault(registration.id, FetchedKeys(fetch, self._clock))
+            place = configuration.jwks_uri or issuer
+            kept = self._issuer_keys.get(registration.id)
+            if kept is None or kept[0] != place:  # the EHR may move its keys while this process lives
+                kept = self._issuer_keys[registration.id] = place, FetchedKeys(fetch, self._clock)
+            return kept[1]
 
 
 def _check_response_issuer(query: Mapping[str, str], configuration: SmartConfiguration) -> None:
-    """RFC 9207: an authorization response that names its issuer must name the one we asked (mix-up defence)."""
+    """RFC 9207: an authorization response that names its issuer must name the one we asked (mix-up defence);
+    one that does not name it is refused where the EHR says that it always does."""
     named = query.get("iss")
-    if named is not None and configuration.issuer is not None and named != configuration.issuer:
+    if named is None and not configuration.names_itself:
+        return
+    if configuration.issuer is not None and named != configuration.issuer:
         raise AuthorizationRefused("issuer_mismatch")

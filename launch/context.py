@@ -101,6 +101,6 @@ def _context_reference(entry: object) -> ContextReference | None:
         return None
     if reference is None or not isinstance(role, str) or not role:
         return None
-    if role == "launch" and reference.split("/")[0] in ("Patient", "Encounter"):
+    if role == "launch" and {"Patient", "Encounter"} & set(reference.split("/")):
         return None  # these have their own parameters; a second patient must never creep in
     return ContextReference(reference, role)

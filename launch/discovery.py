@@ -1,5 +1,6 @@
 """Where an EHR's authorization server is: smart-configuration, else the CapabilityStatement (SL-8..16)."""
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _KEPT_FOR: Final = timedelta(minutes=5)
 _MAX_BYTES: Final = 1_048_576
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class SmartConfiguration:
@@ -29,8 +32,8 @@ class SmartConfiguration:
     jwks_uri: str | None = None
     revocation_endpoint: str | None = None
     capabilities: frozenset[str] = frozenset()
-    code_challenge_methods: frozenset[str] = frozenset()
-    from_capability_statement: bool = False
+    names_itself: bool = False
+    """Whether every authorization response names its issuer (RFC 9207)."""
 
     @property
     def scope_syntax(self) -> str:
@@ -51,7 +54,7 @@ class Discovery:
         """The EHR's configuration. Raises EhrUnavailable, EhrMisconfigured."""
         with self._lock:
             kept = self._kept.get(registration.id)
-        if kept is not None and self._clock() - kept[0] < _KEPT_FOR:
+        if kept is not None and abs(self._clock() - kept[0]) < _KEPT_FOR:
             return kept[1]
         found = self._read(registration)
         with self._lock:
@@ -64,7 +67,10 @@ class Discovery:
         headers = dict(registration.discovery_headers)
         published = get_json(session, f"{base}/.well-known/smart-configuration", headers)
         if published is not None:
+            if "S256" not in _texts(published.get("code_challenge_methods_supported")):
+                _log.warning("PKCE is not announced and sent all the same: ehr=%s", registration.id)
             return smart_configuration(published, registration)
+        _log.warning("no smart-configuration, so the CapabilityStatement is read: ehr=%s", registration.id)
         statement = get_json(session, f"{base}/metadata", headers)
         if statement is None:
             raise EhrMisconfigured("no smart-configuration and no CapabilityStatement")
@@ -102,7 +108,7 @@ def smart_configuration(published: Mapping[str, Any], registration: EhrRegistrat
         jwks_uri=_optional_endpoint(published, "jwks_uri", registration),
         revocation_endpoint=_optional_endpoint(published, "revocation_endpoint", registration),
         capabilities=_texts(published.get("capabilities")),
-        code_challenge_methods=_texts(published.get("code_challenge_methods_supported")),
+        names_itself=published.get("authorization_response_iss_parameter_supported") is True,
     )
 
 
@@ -118,7 +124,6 @@ def capability_configuration(statement: Mapping[str, Any], registration: EhrRegi
     return SmartConfiguration(
         authorization_endpoint=_endpoint(uris, "authorize", registration),
         token_endpoint=_endpoint(uris, "token", registration),
-        from_capability_statement=True,
     )
 
 

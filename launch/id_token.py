@@ -16,6 +16,7 @@ from launch.registry import EhrRegistration, is_below
 _LEEWAY_SECONDS: Final = 60
 _MAX_TOKEN_CHARS: Final = 16_384
 _MAX_HEADER_BYTES: Final = 4096
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,7}")
 _KEY_IN_HEADER: Final = frozenset({"jwk", "jku", "x5u", "x5c"})
 _FHIR_USER: Final = re.compile(
     r"(?:.*/)?(Patient|Practitioner|PractitionerRole|RelatedPerson|Person)/[A-Za-z0-9\-.]{1,64}(?:/_history/.+)?"
@@ -30,6 +31,8 @@ class Identity:
     subject: str
     fhir_user: str | None = None
     name_claim: str | None = None
+    language: str | None = None
+    """The `locale` claim, such as "de-CH": what the user reads (OpenID Connect Core 5.1)."""
 
     @property
     def label(self) -> str:
@@ -130,12 +133,13 @@ def _identity(claims: Mapping[str, Any], registration: EhrRegistration) -> Ident
         if match[1] == "Patient":
             raise PatientUserRefused
         reference = _relative(named, registration)
-    name = claims.get("preferred_username")
+    name, locale = claims.get("preferred_username"), claims.get("locale")
     return Identity(
         issuer=claims["iss"],
         subject=claims["sub"],
         fhir_user=reference,
         name_claim=name if isinstance(name, str) and name else None,
+        language=locale if isinstance(locale, str) and _LANGUAGE.fullmatch(locale) else None,
     )
 
 

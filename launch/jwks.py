@@ -47,7 +47,7 @@ class FetchedKeys:
 
     def _refresh(self, kept_for: timedelta) -> bool:
         now = self._clock()
-        if self._fetched_at is not None and now - self._fetched_at < kept_for:
+        if self._fetched_at is not None and abs(now - self._fetched_at) < kept_for:
             return False
         self._keys = usable_keys(self._fetch())
         self._fetched_at = now

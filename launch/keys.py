@@ -109,8 +109,9 @@ class ClientKeys:
         if self._store is None or self._clock is None or self._read_at is None:
             return self._stored
         with self._lock:
-            if self._clock() - self._read_at >= _KEPT_FOR:
-                self._read_at = self._clock()
+            now = self._clock()
+            if abs(now - self._read_at) >= _KEPT_FOR:  # abs: also once a clock was set back
+                self._read_at = now
                 with contextlib.suppress(KeysUnreadable):
                     self._take(self._store.load())
             return self._stored
@@ -122,9 +123,15 @@ class ClientKeys:
 
 
 def signing_key(stored: Sequence[StoredKey], alg: SigningAlgorithm, now: datetime) -> StoredKey | None:
-    """The key that signs for an algorithm at `now`: the last one whose time has come."""
-    begun = [key for key in stored if key.alg == alg and (key.signs_from is None or key.signs_from <= now)]
-    return begun[-1] if begun else None
+    """The key that signs for an algorithm at `now`: the last one whose time has come.
+
+    Before the time of all of them (a clock was set back) the first: it is published, and nothing else could sign.
+    """
+    serving = [key for key in stored if key.alg == alg]
+    begun = [key for key in serving if key.signs_from is None or key.signs_from <= now]
+    if begun:
+        return begun[-1]
+    return serving[0] if serving else None
 
 
 def successor(stored: Sequence[StoredKey], alg: SigningAlgorithm, *, signs_from: datetime) -> StoredKey:

@@ -240,6 +240,30 @@ def test_an_answer_that_names_another_issuer_is_not_exchanged(client, ehr, other
     assert "/auth/token" not in ehr.paths()
 
 
+def test_an_answer_without_issuer_is_not_exchanged_where_the_ehr_always_names_itself(client, ehr) -> None:
+    said = {**ehr.configuration(), "authorization_response_iss_parameter_supported": True}
+    ehr.answers["/fhir/.well-known/smart-configuration"] = lambda _: json_response(said)
+    _, asked = _begin(client, ehr)
+    assert _return(client, state=asked["state"], code="c").status_code == 403
+    assert "/auth/token" not in ehr.paths()
+    _, asked = _begin(client, ehr)
+    assert _return(client, state=asked["state"], code="c", iss=ehr.fhir_base).status_code == 303
+
+
+def test_keys_that_the_ehr_has_moved_are_found_at_their_new_place(client, ehr, clock) -> None:
+    for place in ("/jwks.json", "/moved.json"):
+        said = {**ehr.configuration(), "jwks_uri": f"{ehr.base_url}{place}"}
+        ehr.answers = {
+            "/fhir/.well-known/smart-configuration": lambda _, said=said: json_response(said),
+            place: lambda _: json_response(ehr.jwks()),
+        }
+        _, asked = _begin(client, ehr)
+        ehr.token_response["id_token"] = ehr.id_token(nonce=asked["nonce"], now=clock())
+        assert _return(client, state=asked["state"], code="c").status_code == 303
+        assert place in ehr.paths()
+        clock.advance(minutes=11)
+
+
 def test_a_head_request_does_not_use_up_the_launch(client, ehr) -> None:
     _, asked = _begin(client, ehr)
     query = urlencode({"state": asked["state"], "code": "c"})

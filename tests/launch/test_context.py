@@ -43,6 +43,7 @@ def test_optional_parts_are_taken_when_they_are_what_they_should_be(clock) -> No
         ([{"reference": "ImagingStudy/1", "role": "x"}], (ContextReference("ImagingStudy/1", "x"),)),
         (["Task/9"], (ContextReference("Task/9"),)),
         ([{"reference": "Patient/2"}, "Patient/3", {"reference": "Encounter/2", "role": "launch"}], ()),
+        ([{"reference": "https://ehr.example.org/fhir/Patient/2"}, "https://x.test/Encounter/3/_history/1"], ()),
         ([{"reference": "Task/1", "role": ""}, {"canonical": "x"}, 7, None], ()),
         ("Task/1", ()),
         (None, ()),

@@ -59,7 +59,7 @@ def test_an_old_server_is_found_by_its_capability_statement(
     ehr.answers[WELL_KNOWN] = lambda _: answer
     ehr.answers["/fhir/metadata"] = lambda _: json_response({"rest": [{"security": {"extension": [oauth]}}]})
     found = discovery.configuration(local_registration(ehr.base_url))
-    assert found.from_capability_statement
+    assert found.token_endpoint == ehr.token_endpoint
     assert found.scope_syntax == "v1"
 
 
@@ -114,3 +114,14 @@ def test_an_authorization_server_elsewhere_is_trusted_only_when_listed() -> None
 def test_special_headers_go_out_with_discovery(ehr: FakeEhr, discovery: Discovery) -> None:
     discovery.configuration(local_registration(ehr.base_url, discovery_headers={"Epic-Client-ID": "abc"}))
     assert ehr.asked[0].headers["Epic-Client-Id"] == "abc"
+
+
+def test_an_ehr_that_does_not_announce_pkce_is_named_in_the_log(
+    ehr: FakeEhr, discovery: Discovery, caplog: pytest.LogCaptureFixture
+) -> None:
+    discovery.configuration(local_registration(ehr.base_url))
+    assert "PKCE" not in caplog.text
+    silent = {**ehr.configuration(), "code_challenge_methods_supported": ["plain"]}
+    ehr.answers[WELL_KNOWN] = lambda _: json_response(silent)
+    discovery.configuration(local_registration(ehr.base_url, id="silent"))
+    assert "PKCE is not announced and sent all the same: ehr=silent" in caplog.text

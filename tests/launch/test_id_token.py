@@ -213,3 +213,22 @@ def test_a_patient_may_not_use_this_app(fake, clock, verify, fhir_user: str) -> 
 def test_an_unresolved_user_is_still_named_for_the_audit_trail(fake, clock, verify) -> None:
     token = fake.id_token(nonce=NONCE, now=clock(), fhirUser=None, preferred_username="a.adams")
     assert verify(token).label == "a.adams"
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("de-CH", "de-CH"),
+        ("de_CH", "de_CH"),
+        ("ja", "ja"),
+        (None, None),
+        ("", None),
+        (7, None),
+        (["de"], None),
+        ("de;q=1", None),
+        ("x" * 99, None),
+        ("<b>", None),
+    ],
+)
+def test_the_users_language_is_taken_from_a_plain_locale_only(fake, clock, verify, locale, expected) -> None:
+    assert verify(fake.id_token(nonce=NONCE, now=clock(), locale=locale)).language == expected
