@@ -5,12 +5,13 @@ absent is filled from whatever else was sent, when that visibly answers it. An e
 name answers nothing: nobody can tell what was asked.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds_hooks.hook_request import Prefetch
-from patient_context.bundles import is_bundle, unpack
+from patient_context.bundles import Entry, is_bundle, unpack
 from patient_context.codes import CREATININE_CODES, LOINC, TESTS
+from patient_context.plain_results import PlainEntry
 from patient_context.queries import PREFETCH_KEYS, QUERIES
 from patient_context.reading import SiteReading
 from patient_context.shapes import codings
@@ -49,23 +50,26 @@ def _joined(values: list[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _answers(value: Mapping[str, Any], reading: SiteReading) -> set[str]:
     """The keys of ours whose question this resource or Bundle visibly answers."""
-    return {key for resource in _resources(value) if (key := _key_of(resource, reading)) is not None}
+    return {key for entry in _entries(value) if (key := _key_of(entry, reading)) is not None}
 
 
-def _resources(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    if is_bundle(value):
-        yield from (entry.resource for entry in unpack(dict(value)).entries)
-    else:
-        yield value
+def _entries(value: Mapping[str, Any]) -> list[Entry | PlainEntry]:
+    return unpack(dict(value)).entries if is_bundle(value) else [Entry(dict(value))]
 
 
-def _key_of(resource: Mapping[str, Any], reading: SiteReading) -> str | None:
-    kind = resource.get("resourceType")
+def _key_of(entry: Entry | PlainEntry, reading: SiteReading) -> str | None:
+    if isinstance(entry, PlainEntry):
+        return _key_of_codes(entry.plain.code.pairs(), reading)
+    kind = entry.resource.get("resourceType")
     if not isinstance(kind, str):
         return None
     if kind != "Observation":
         return _KEY_OF_TYPE.get(kind)
-    codes = {_loinc(system, code, reading) for system, code in codings(resource.get("code"))}
+    return _key_of_codes(codings(entry.resource.get("code")), reading)
+
+
+def _key_of_codes(coded: Iterable[tuple[str, str]], reading: SiteReading) -> str | None:
+    codes = {_loinc(system, code, reading) for system, code in coded}
     if codes & _CREATININE:
         return "creatinine"
     return next((_KEY_OF_ANALYTE[code] for code in sorted(codes & TESTS.keys()) if code in _KEY_OF_ANALYTE), None)

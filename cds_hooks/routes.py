@@ -25,7 +25,7 @@ from cds_hooks.keys import TrustedKeys
 from cds_hooks.order_review import answer_orders
 from cds_hooks.patient_view import answer_patient_view
 from cds_hooks.record import CardShown, CardWithheld, CdsEvent
-from cds_hooks.request_body import read_json_body
+from cds_hooks.request_body import read_hook_body, read_json_body
 from cds_hooks.responses import fail, json_response, refuse
 from cds_hooks.services import ENCOUNTER_DISCHARGE, LIVE, OFF, PATIENT_VIEW, SERVICES, CdsDependencies, Service
 from cds_hooks.silence import hold_all_back, hold_back
@@ -111,7 +111,7 @@ class ServiceEndpoint:
         hook: HookRequest | None = None
         try:
             hook = read_hook_request(
-                read_json_body(self._deps.max_body_bytes), hook=service.hook, client=caller.client
+                read_hook_body(self._deps.max_body_bytes), hook=service.hook, client=caller.client
             )
             answer = self._answer_as_switched(service, hook, caller, started)
         except DataUnavailable as error:

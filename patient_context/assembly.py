@@ -12,7 +12,8 @@ from patient_context.bundles import Entry
 from patient_context.chart import Chart
 from patient_context.demographics import add_patient
 from patient_context.medications import add_medication
-from patient_context.observations import add_observation
+from patient_context.observations import add_observation, add_plain
+from patient_context.plain_results import PlainEntry
 from patient_context.problems import add_condition, add_procedure
 from patient_context.reading import SiteReading
 from patient_context.series import settle_series
@@ -32,14 +33,14 @@ _ADD: Final[dict[str, Callable[[Chart, Json, str], None]]] = {
 }
 
 
-def patient_id_of(entry: Entry) -> str | None:
+def patient_id_of(entry: Entry | PlainEntry) -> str | None:
     """The Patient's id; in a Bundle of new resources the tail of its urn:uuid."""
     given = fhir_id(entry.resource.get("id"))
     return given or fhir_id((entry.full_url or "").rpartition(":")[2])
 
 
 def read_chart(
-    entries: Iterable[Entry],
+    entries: Iterable[Entry | PlainEntry],
     *,
     patient_id: str,
     read_at: datetime,
@@ -59,16 +60,22 @@ def read_chart(
     return chart
 
 
-def _index_medications(chart: Chart, entries: Iterable[Entry]) -> None:
+def _index_medications(chart: Chart, entries: Iterable[Entry | PlainEntry]) -> None:
     for entry in entries:
-        if entry.resource.get("resourceType") == "Medication":
+        if not isinstance(entry, PlainEntry) and entry.resource.get("resourceType") == "Medication":
             for key in (entry.full_url, f"Medication/{entry.resource.get('id')}"):
                 if key:
                     chart.medication_resources[key] = entry.resource
 
 
-def _add(chart: Chart, entry: Entry, reference: str | None, subject: SubjectCheck, patient_id: str) -> None:
+def _add(
+    chart: Chart, entry: Entry | PlainEntry, reference: str | None, subject: SubjectCheck, patient_id: str
+) -> None:
     """Read one entry; `reference` is its "Type/id" if it has a well-formed id."""
+    if isinstance(entry, PlainEntry):
+        if reference and subject.is_named(entry.plain) and add_plain(chart, entry.plain, reference):
+            return
+        entry = Entry(entry.resource, entry.full_url)
     resource = entry.resource
     kind = resource.get("resourceType")
     add = _ADD.get(kind) if isinstance(kind, str) else None

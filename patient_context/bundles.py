@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from patient_context.plain_results import PlainEntry
 from patient_context.shapes import Json, codings, objects, text
 
 MAX_RESOURCES: Final = 50_000
@@ -26,7 +27,7 @@ class Entry(NamedTuple):
 class Unpacked:
     """The resources of a Bundle; whether it has a next page, falls short of its total, or was cut at the cap."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Entry | PlainEntry] = field(default_factory=list)
     failures: int = 0
     has_next: bool = False
     falls_short: bool = False
@@ -71,7 +72,7 @@ def unpack(bundle: Json) -> Unpacked:
             if len(found.entries) >= MAX_RESOURCES:
                 found.capped = True
                 return found
-            kind = entry.resource.get("resourceType")
+            kind = "Observation" if isinstance(entry, PlainEntry) else entry.resource.get("resourceType")
             if kind == "Bundle":
                 waiting.append(entry.resource)
             elif kind == "OperationOutcome":
@@ -85,9 +86,12 @@ def unpack(bundle: Json) -> Unpacked:
     return found
 
 
-def _entries(bundle: Json, ignored: Counter[str]) -> Iterator[Entry]:
+def _entries(bundle: Json, ignored: Counter[str]) -> Iterator[Entry | PlainEntry]:
     listed = bundle.get("entry")
     for entry in listed if isinstance(listed, list) else []:
+        if isinstance(entry, PlainEntry):
+            yield entry
+            continue
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if isinstance(resource, dict):
             yield Entry(resource, text(entry["fullUrl"]) if "fullUrl" in entry else None)

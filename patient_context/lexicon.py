@@ -18,8 +18,8 @@ UCUM: Final = frozenset({"http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883
 _PULSE_OXIMETRY: Final = frozenset({Analyte.SPO2, Analyte.SAO2})
 _MOST_CODES, _MOST_UNITS, _LONGEST_UNIT = 4096, 64, 32
 
-_Codings = tuple[tuple[str, str], ...]
-_Unit = tuple[Any, Any, Any]  # Quantity.system, .code, .unit
+Codings = tuple[tuple[str, str], ...]
+Unit = tuple[Any, Any, Any]  # Quantity.system, .code, .unit
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -32,18 +32,21 @@ class KnownTest:
     def __init__(self, test: TestCode, *, trust_unit: bool) -> None:
         self.test = test
         self._trust_unit = trust_unit
-        self._scales: dict[_Unit, Scale] = {}
+        self._scales: dict[Unit, Scale] = {}
 
     def scale_of(self, quantity: Json) -> Scale:
         """How the Quantity's unit converts. Raises Refused `unit-conflict`, and QuantityRefused."""
-        unit = quantity.get("system"), quantity.get("code"), quantity.get("unit")
+        return self.scale_in((quantity.get("system"), quantity.get("code"), quantity.get("unit")))
+
+    def scale_in(self, unit: Unit) -> Scale:
+        """`scale_of` a Quantity with this system, code and printed unit."""
         try:
             found = self._scales.get(unit)
         except TypeError:  # a list where a string belongs
             found = None
         return found or self._learn(unit)
 
-    def _learn(self, unit: _Unit) -> Scale:
+    def _learn(self, unit: Unit) -> Scale:
         system, code, printed = unit
         shown, coded = text(printed), text(code)
         if coded and isinstance(system, str) and system in UCUM:
@@ -76,7 +79,7 @@ class Lexicon:
     def __init__(self, local_codes: Mapping[str, str], *, trust_unit: bool = False) -> None:
         self._local_codes = local_codes
         self._trust_unit = trust_unit
-        self._known: dict[_Codings, KnownTest | None] = {}
+        self._known: dict[Codings, KnownTest | None] = {}
         self._single: dict[tuple[str, str], KnownTest | None] = {}
         self._pulse_oximetry = KnownTest(TestCode(Analyte.SPO2), trust_unit=trust_unit)
 
@@ -89,9 +92,10 @@ class Lexicon:
             (only,) = code["coding"]
             return self._single[only["system"], only["code"]]
         except (KeyError, TypeError, ValueError):
-            return self._test_of(tuple(codings(code)))
+            return self.test_coded(tuple(codings(code)))
 
-    def _test_of(self, given: _Codings) -> KnownTest | None:
+    def test_coded(self, given: Codings) -> KnownTest | None:
+        """`test_of` a concept with these codings."""
         try:
             return self._known[given]
         except KeyError:
@@ -101,7 +105,7 @@ class Lexicon:
         """The same test read among vital signs: there 2708-6 is the pulse oximeter's saturation."""
         return self._pulse_oximetry if known.test.analyte is Analyte.SAO2 else known
 
-    def _learn(self, given: _Codings) -> KnownTest | None:
+    def _learn(self, given: Codings) -> KnownTest | None:
         test = self._meaning(given)
         known = KnownTest(test, trust_unit=self._trust_unit) if test is not None else None
         if sum(len(system) + len(code) for system, code in given) <= 512:
@@ -110,7 +114,7 @@ class Lexicon:
                 _keep(self._single, given[0], known, _MOST_CODES)
         return known
 
-    def _meaning(self, given: _Codings) -> TestCode | None:
+    def _meaning(self, given: Codings) -> TestCode | None:
         test: TestCode | None = None
         for system, code in given:
             loinc = code if system in LOINC_SYSTEMS else self._local_codes.get(f"{system}|{code}")

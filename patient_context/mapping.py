@@ -12,6 +12,7 @@ from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import patient_id_of, read_chart, snapshot_of
 from patient_context.bundles import Entry, Unpacked, is_bundle, unpack
 from patient_context.errors import BundleUnreadable
+from patient_context.plain_results import PlainEntry
 from patient_context.prefetch import PrefetchReading, merge, snapshot_from_prefetch
 from patient_context.reading import DEFAULT_READING, SiteReading
 from patient_context.shapes import Refused, fhir_id, text
@@ -78,7 +79,7 @@ def missing_from(unpacked: Unpacked) -> list[Incomplete]:
     return found
 
 
-def _whose(entries: list[Entry]) -> tuple[str, str | None]:
+def _whose(entries: list[Entry | PlainEntry]) -> tuple[str, str | None]:
     """The id and fullUrl of the one patient: its Patient resource, else what all subjects agree on."""
     patients = {
         patient_id_of(entry): entry.full_url

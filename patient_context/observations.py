@@ -1,15 +1,18 @@
 """Observations -> measurements: one reading per value, every refusal with its reason, nothing repaired."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
 from model.analytes import Analyte
+from model.errors import QuantityRefused
 from model.sentences import Sentence
 from patient_context.chart import Chart
 from patient_context.codes import EGFR_CODES
 from patient_context.lexicon import LOINC_SYSTEMS, KnownTest
 from patient_context.measured import measured
+from patient_context.plain_results import PlainResult
 from patient_context.shapes import Json, Refused, codings, concept_text, first_code, objects
 from patient_context.times import FhirTime, effective
 from patient_context.values import canonical_value
@@ -62,6 +65,30 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
         )
 
 
+def add_plain(chart: Chart, plain: PlainResult, source: str) -> bool:
+    """Read a plain result as `add_observation` would; False, with nothing done, where that one has more to say."""
+    coded, quantity = plain.code.pairs(), plain.valueQuantity
+    try:
+        known = chart.lexicon.test_coded(coded)
+        if known is None:
+            _count_unread(chart, coded, plain.code.words())
+            return True
+        analyte = known.test.analyte
+        time = chart.time_of(plain.effectiveDateTime)
+        if analyte is Analyte.SAO2 or time.at > chart.latest_at:
+            return False
+        value = known.scale_in((quantity.system, quantity.code, quantity.unit)).to_canonical(quantity.value)
+    except (Refused, QuantityRefused):
+        return False
+    if time.zone_assumed and not time.day_only:
+        chart.zones_assumed.append(source)
+    available_at = _available_at(chart, plain.issued, time)
+    chart.measurements[analyte].append(
+        measured(analyte, value, time.at, available_at, source, None, False, time.day_only)
+    )
+    return True
+
+
 def _available_at(chart: Chart, issued: Any, time: FhirTime) -> datetime:
     """When the result could be known: issue time, never before the sample.
 
@@ -87,7 +114,8 @@ def _tests_of(chart: Chart, resource: Json) -> list[tuple[Json, KnownTest]]:
     if "component" in resource:
         found = _with_components(chart, resource, found)
     if not found:
-        _count_unread(chart, resource)
+        code = resource.get("code")
+        _count_unread(chart, codings(code), concept_text(code))
     return found
 
 
@@ -119,13 +147,11 @@ def _is_vital_sign(resource: Json) -> bool:
     return any(first_code(category) == "vital-signs" for category in objects(resource.get("category")))
 
 
-def _count_unread(chart: Chart, resource: Json) -> None:
+def _count_unread(chart: Chart, coded: Iterable[tuple[str, str]], words: str) -> None:
     """Count what is of no concern; list what calls itself creatinine but has no code we know (VN-15)."""
-    code = resource.get("code")
-    if any(system in LOINC_SYSTEMS and c in EGFR_CODES for system, c in codings(code)):
+    if any(system in LOINC_SYSTEMS and code in EGFR_CODES for system, code in coded):
         chart.ignored["egfr"] += 1
         return
-    words = concept_text(code)
     if _CREATININE_WORD.search(words) and not _NOT_A_CONCENTRATION.search(words):
         raise Refused(
             "code-unknown", "It looks like a creatinine, but this site's registration does not know its code."

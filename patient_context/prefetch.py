@@ -18,6 +18,7 @@ from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, unpack
 from patient_context.chart import Chart
 from patient_context.first_pages import NEWEST_ONLY, first_page
+from patient_context.plain_results import PlainEntry
 from patient_context.queries import PREFETCH_KEYS, QUERIES
 from patient_context.reading import DEFAULT_READING, SiteReading
 
@@ -58,7 +59,7 @@ def snapshot_from_prefetch(
 ) -> PrefetchReading:
     """Read what a CDS client sent along. Never raises for its content; other patients' resources are dropped."""
     supplied = prefetch if isinstance(prefetch, Mapping) else {}
-    entries: list[Entry] = []
+    entries: list[Entry | PlainEntry] = []
     gaps: list[Incomplete] = []
     for key in PREFETCH_KEYS:
         found, lack = _supplied(supplied[key]) if key in supplied else ([], "not-supplied")
@@ -76,7 +77,7 @@ def snapshot_from_prefetch(
 
 
 def _gaps(
-    key: str, found: Iterable[Entry], lack: str, reading: SiteReading, read_at: datetime
+    key: str, found: Iterable[Entry | PlainEntry], lack: str, reading: SiteReading, read_at: datetime
 ) -> Iterator[Incomplete]:
     """What the queries behind a key lack."""
     page = first_page(found, reading) if lack == "more-pages" else None
@@ -87,7 +88,7 @@ def _gaps(
             yield end
 
 
-def _supplied(value: Any) -> tuple[list[Entry], str | None]:
+def _supplied(value: Any) -> tuple[list[Entry | PlainEntry], str | None]:
     """The entries of one key's value and, if it is not whole, why."""
     if value is None:
         return [], None

@@ -4,6 +4,7 @@ NaN, Infinity and numbers beyond a double are refused by the parser; size and de
 keys the last one counts, as in every EHR's own parser.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -14,11 +15,11 @@ MAX_BYTES: Final = 50_000_000  # a chart of about 50,000 Observations
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _UTF16_OR_32: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-_decoder: Final = msgspec.json.Decoder()
+decode_any: Final = msgspec.json.Decoder().decode
 
 
-def loads(body: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
-    """The JSON value in `body` (UTF-8, a byte order mark is tolerated).
+def loads(body: bytes, *, max_bytes: int = MAX_BYTES, decode: Callable[[bytes], Any] = decode_any) -> Any:
+    """The JSON value in `body` (UTF-8, a byte order mark is tolerated), made by a `decode` of msgspec's.
 
     Raises JsonRefused: `too-large`, `empty`, `compressed`, `not-json-but-html`, `too-deep`, `not-utf-8` or
     `not-json`.
@@ -27,7 +28,7 @@ def loads(body: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
         raise JsonRefused("too-large", f"The content is larger than {max_bytes // 1_000_000} MB.")
     text = body.removeprefix(_UTF8_BOM)
     try:
-        return _decoder.decode(text)
+        return decode(text)
     except RecursionError:
         raise JsonRefused("too-deep", "The JSON is nested too deeply.") from None
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from patient_context.plain_results import PlainResult
 from patient_context.shapes import Json, Refused, text
 
 _PREFIX: Final = "Patient/"
@@ -18,6 +19,10 @@ class SubjectCheck:
         self._relative = _PREFIX + patient_id
         self._absolute = f"{base_url.rstrip('/')}/{self._relative}" if base_url else None
         self._known = {spelling for spelling in (self._relative, self._absolute, full_url) if spelling}
+
+    def is_named(self, plain: PlainResult) -> bool:
+        """Whether a result names the patient in one of the usual spellings; `require` knows more of them."""
+        return plain.subject.reference in self._known
 
     def require(self, resource: Json) -> None:
         """Raises Refused: `subject-missing`, `subject-not-a-patient` or `other-patient`."""

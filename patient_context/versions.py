@@ -7,24 +7,25 @@ from typing import Any, Final
 
 from patient_context.bundles import Entry
 from patient_context.chart import Chart
-from patient_context.shapes import fhir_id, member
+from patient_context.plain_results import PlainEntry
+from patient_context.shapes import Json, fhir_id, member
 from patient_context.times import optional_time
 
 _LATER_STATUS: Final = {"entered-in-error": 4, "cancelled": 3, "corrected": 2, "amended": 2, "final": 1}
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def newest_versions(entries: Iterable[Entry], chart: Chart) -> tuple[dict[str, Entry], list[Entry]]:
+def newest_versions(
+    entries: Iterable[Entry | PlainEntry], chart: Chart
+) -> tuple[dict[str, Entry | PlainEntry], list[Entry | PlainEntry]]:
     """Each "Type/id" once, in its newest version; and the entries without an id, as they are."""
-    newest: dict[str, Entry] = {}
-    others: list[Entry] = []
+    newest: dict[str, Entry | PlainEntry] = {}
+    others: list[Entry | PlainEntry] = []
     for entry in entries:
-        resource = entry.resource
-        kind, found = resource.get("resourceType"), fhir_id(resource.get("id"))
-        if found is None or not isinstance(kind, str):
+        key = entry.reference if isinstance(entry, PlainEntry) else _reference(entry.resource)
+        if key is None:
             others.append(entry)
             continue
-        key = f"{kind}/{found}"
         earlier = newest.setdefault(key, entry)
         if earlier is not entry:
             chart.ignored["older-version-or-repeat"] += 1
@@ -33,7 +34,12 @@ def newest_versions(entries: Iterable[Entry], chart: Chart) -> tuple[dict[str, E
     return newest, others
 
 
-def _age_rank(entry: Entry) -> tuple[Any, ...]:
+def _reference(resource: Json) -> str | None:
+    kind, found = resource.get("resourceType"), fhir_id(resource.get("id"))
+    return None if found is None or not isinstance(kind, str) else f"{kind}/{found}"
+
+
+def _age_rank(entry: Entry | PlainEntry) -> tuple[Any, ...]:
     """Later is greater: last update, version number, the status a correction ends in; content to be definite."""
     meta = member(entry.resource, "meta")
     version = meta.get("versionId")
