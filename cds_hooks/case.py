@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cds_hooks.care_setting import is_at_a_visit
 from model.analytes import Analyte
 from model.assessment import Assessment, KdigoCriterion, KdigoStaging, NotApplicable, Outcome, Prediction
 from model.snapshot import Concept, PatientSnapshot
@@ -17,6 +18,7 @@ class Case:
     """One patient at one time. `score` is the probability of onset, or in AKI of a higher stage.
 
     `acknowledged`: AKI is an active problem written down in this episode, and creatinine was measured since.
+    `at_a_visit`: the open encounter is known to be one in a clinic, at home or by video.
     """
 
     stage: int | None = None
@@ -25,6 +27,7 @@ class Case:
     likely_worse: bool = False
     creatinine_age_hours: float | None = None
     acknowledged: bool = False
+    at_a_visit: bool = False
     score: float | None = None
     score_category: str | None = None
 
@@ -42,6 +45,7 @@ def case_of(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> Case:
         likely_worse=_is_high(found.progression if found else None),
         creatinine_age_hours=(now - latest_at) / timedelta(hours=1) if latest_at else None,
         acknowledged=_is_acknowledged(snapshot, kdigo, latest_at, now),
+        at_a_visit=is_at_a_visit(snapshot, now),
         score=score.probability if score else None,
         score_category=score.category if score else None,
     )

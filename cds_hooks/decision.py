@@ -3,14 +3,14 @@
 Silence is allowed only when it is known that nothing is needed. What could not be read is never silence.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from cds_hooks.care_setting import Setting
 from cds_hooks.case import DIALYSIS
 from model.assessment import (
     Assessment,
@@ -21,23 +21,12 @@ from model.assessment import (
     Outcome,
     Prediction,
 )
-from model.snapshot import PatientSnapshot, Stay
+from model.snapshot import PatientSnapshot
 from model.withholding import WITHHELD_BY_SITE
-
-# HL7 v3 ActCode classes of a patient who is being watched in hospital. HH, AMB and VR are not.
-HOSPITAL_CLASSES = frozenset({"IMP", "ACUTE", "NONAC", "EMER", "OBSENC", "SS", "PRENC"})
 
 # Reasons the assessment gives that decide whether to speak.
 COMFORT_CARE = "comfort_care"
 CHILD = frozenset({"child", "risk_adults_only"})
-
-
-class Setting(StrEnum):
-    """Where the patient is. UNKNOWN when the EHR sent no encounter data: then we speak as in hospital."""
-
-    HOSPITAL = "hospital"
-    OUTPATIENT = "outpatient"
-    UNKNOWN = "unknown"
 
 
 class CardKind(StrEnum):
@@ -135,18 +124,6 @@ class Silent:
 
 
 Decision = Show | Silent
-
-
-def setting_at(stays: Iterable[Stay], now: datetime, *, encounters_known: bool) -> Setting:
-    """Where the patient is now, from the encounters on the chart."""
-    if any(stay.setting.upper() in HOSPITAL_CLASSES and _covers(stay, now) for stay in stays):
-        return Setting.HOSPITAL
-    return Setting.OUTPATIENT if encounters_known else Setting.UNKNOWN
-
-
-def _covers(stay: Stay, now: datetime) -> bool:
-    started = stay.start_at is None or stay.start_at <= now + timedelta(hours=1)
-    return started and (stay.end_at is None or stay.end_at >= now)
 
 
 def decide(

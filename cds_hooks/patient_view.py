@@ -4,9 +4,10 @@ from datetime import datetime
 
 from cds_hooks.answers import Answer, card_context, stay_silent
 from cds_hooks.cards import build_card
+from cds_hooks.care_setting import setting_at
 from cds_hooks.case import case_of
 from cds_hooks.chart import ChartSource, read_chart
-from cds_hooks.decision import Silent, decide, setting_at
+from cds_hooks.decision import Silent, decide
 from cds_hooks.hook_request import HookRequest
 from cds_hooks.services import PATIENT_VIEW, CdsDependencies
 

@@ -43,7 +43,8 @@ PATIENT_VIEW = Service(
     title="Acute kidney injury on opening the chart",
     description=(
         "Shows one card when the patient meets KDIGO criteria for acute kidney injury, or when the estimated "
-        "48-hour risk reaches the site's threshold; otherwise stays silent."
+        "48-hour risk reaches the site's threshold; otherwise stays silent. Where every open encounter is outside "
+        "hospital (AMB, HH, VR) a risk alone raises no card."
     ),
     usage_requirements=(
         "For adults in hospital. Needs serum creatinine with LOINC codes and UCUM units, and the patient's birth "

@@ -1,4 +1,4 @@
-"""Holding cards back: what a site's policy asks to leave unsaid, and why. Table: tests/spec/cds/silence.txt.
+"""Holding cards back: what the place or a site's policy asks to leave unsaid, and why. Table: tests/spec/cds/silence.txt.
 
 A card comes here finished, so that one held back is recorded as exactly as one shown. A rule that cannot be judged
 lets the card through, and nothing here hides what could not be read.
@@ -61,6 +61,8 @@ def silence_of(
     if card.indicator is Indicator.CRITICAL:
         return None
     rules = {
+        # The model was made for adults in hospital, and no clinic can watch creatinine for 48 hours.
+        "outpatient": card.kind is CardKind.RISK and case.at_a_visit,
         "dialysis": policy.silent_on_dialysis and _concerns_kidneys_at_work(card.kind) and case.on_dialysis,
         "creatinine-stale": card.kind in ON_OPENING and _is_stale(case, policy),
         "falling": policy.silent_when_falling and card.kind is CardKind.STAGE and _is_mild_and_falling(case),

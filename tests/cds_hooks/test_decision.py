@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cds_hooks.decision import CardKind, CardPolicy, Indicator, Setting, Show, Silent, decide, setting_at
+from cds_hooks.care_setting import Setting, is_at_a_visit, setting_at
+from cds_hooks.decision import CardKind, CardPolicy, Indicator, Show, Silent, decide
 from model.assessment import (
     AkiEpisode,
     Assessment,
@@ -19,7 +20,7 @@ from model.assessment import (
     Prediction,
     Reason,
 )
-from model.snapshot import PatientSnapshot, Stay
+from model.snapshot import Incomplete, PatientSnapshot, Stay
 from model.withholding import WITHHELD_BY_SITE
 from tests.builders.cds import NOW, PATIENT
 from tests.builders.outcomes import INPUTS, assessment
@@ -144,6 +145,28 @@ def test_the_setting_is_read_from_the_encounters(stay: Stay, setting: Setting) -
 def test_without_encounter_data_the_setting_is_unknown_not_outpatient() -> None:
     assert setting_at([], NOW, encounters_known=False) is Setting.UNKNOWN
     assert setting_at([Stay("AMB", "Encounter/1", NOW)], NOW, encounters_known=False) is Setting.UNKNOWN
+
+
+CLINIC, WARD = Stay("AMB", "Encounter/1", NOW), Stay("IMP", "Encounter/2", NOW)
+UNREAD = Incomplete("encounters", "partial", "There are more.")
+
+
+@pytest.mark.parametrize(
+    ("stays", "incomplete", "expected"),
+    [
+        ((CLINIC,), (), True),
+        ((Stay("HH", "Encounter/1", NOW), Stay("vr", "Encounter/3", NOW)), (), True),
+        ((CLINIC, WARD), (), False),
+        ((CLINIC, Stay("UNK", "Encounter/2", NOW)), (), False),  # the other one may be a ward
+        ((CLINIC,), (UNREAD,), False),  # a stay may be among those nobody read
+        ((Stay("AMB", "Encounter/1", NOW - timedelta(days=2), NOW - timedelta(days=2)),), (), False),
+        ((), (), False),
+    ],
+)
+def test_a_visit_is_known_from_open_encounters_that_are_all_outside_hospital(
+    stays: tuple[Stay, ...], incomplete: tuple[Incomplete, ...], expected: bool
+) -> None:
+    assert is_at_a_visit(replace(CHART, stays=stays, incomplete=incomplete), NOW) is expected
 
 
 def test_every_card_kind_occurs_in_the_table() -> None:

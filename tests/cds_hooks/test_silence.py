@@ -11,8 +11,9 @@ import pytest
 
 from cds_hooks.answers import Answer
 from cds_hooks.cards import Card
+from cds_hooks.care_setting import Setting
 from cds_hooks.case import Case, case_of
-from cds_hooks.decision import CardKind, CardPolicy, Indicator, Setting, Show, Silent, decide
+from cds_hooks.decision import CardKind, CardPolicy, Indicator, Show, Silent, decide
 from cds_hooks.errors import HistoryUnavailable
 from cds_hooks.record import ShownBefore
 from cds_hooks.silence import hold_all_back, hold_back
@@ -58,6 +59,7 @@ def case_in(row: dict[str, str]) -> Case:
         on_dialysis=row["also"] == "dialysis",
         likely_worse=row["also"] == "worse",
         acknowledged=row["also"] == "acknowledged",
+        at_a_visit=row["also"] == "visit",
         creatinine_age_hours=None if row["creatinine"] == "?" else float(row["creatinine"]),
     )
 
@@ -204,6 +206,21 @@ class TestCase:
 
 
 class TestEndpoint:
+    @pytest.mark.parametrize(("setting", "shown"), [("IMP", ["risk"]), ("AMB", []), ("VR", []), ("UNK", ["risk"])])
+    def test_a_risk_alone_is_shown_in_hospital_and_recorded_but_not_shown_at_a_visit(
+        self, bench: Callable[..., Bench], setting: str, shown: list[str]
+    ) -> None:
+        at = bench(assess=lambda *_: assessment(stage=0, risk=risk(0.4, threshold=0.2)))
+        answer = at.post(hook_body(prefetch=full_prefetch(creatinine("c1", 0.9, 2), setting=setting)))
+        (event,) = at.events
+        assert answer.status_code == 200
+        assert len(answer.get_json()["cards"]) == len(shown)
+        assert [card.kind for card in event.cards] == shown
+        held = [(one.card.kind, one.reason) for one in event.withheld]
+        assert held == ([] if shown else [(CardKind.RISK, "outpatient")])
+        assert event.case is not None
+        assert event.case.score == 0.4
+
     def test_a_card_held_back_is_recorded_as_exactly_as_one_shown(self, bench: Callable[..., Bench]) -> None:
         asked: list[dict[str, Any]] = []
 
