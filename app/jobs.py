@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.auditing.anchors import Anchor, anchor_now, purge_before
 from app.auditing.trail import AuditEvent, AuditTrail, operator
+from app.cds.replay import KEPT_AFTER_EXPIRY
 from app.launched.sessions import Clock
 from app.storage.tables import (
     Base,
@@ -125,7 +126,7 @@ def _work(engine: Engine, clock: Clock, retention: Retention, anchor_file: Path 
     idle = LaunchSessionRow.seen_at <= now - retention.session_idle
     sessions = _destroy(engine, LaunchSessionRow, lambda: (LaunchSessionRow.expires_at <= now) | idle)
     pending = _destroy(engine, PendingLaunchRow, lambda: PendingLaunchRow.expires_at <= now)
-    jwt_ids = _destroy(engine, CdsJtiRow, lambda: CdsJtiRow.expires_at <= now)
+    jwt_ids = _destroy(engine, CdsJtiRow, lambda: CdsJtiRow.expires_at <= now - KEPT_AFTER_EXPIRY)
     audit_events = purge_before(engine, now - retention.audit, now=now, who=who)
     cards = _destroy(engine, CdsCardRow, lambda: CdsCardRow.at <= now - retention.cards)
     feedback = _destroy(engine, CdsFeedbackRow, lambda: CdsFeedbackRow.received_at <= now - retention.cards)

@@ -118,7 +118,7 @@ class TrustedKeys:
 
     @staticmethod
     def _is_older(moment: datetime | None, span: timedelta, now: datetime) -> bool:
-        return moment is None or now - moment > span
+        return moment is None or abs(now - moment) > span  # abs: also once a clock was set back
 
     def _refresh(self, client: CdsClient, known: _Known, kid: str, now: datetime) -> None:
         # Who finds a fetch under way waits only when it has no key to go on with.

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from app.launched.sessions import Clock, digest_of
 from app.storage.tables import CdsJtiRow
 
+KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)  # a clock that was ahead for a while must not let a JWT in twice
 _PURGE_EVERY: Final = timedelta(minutes=5)
 _INSERT: Final = insert(CdsJtiRow)  # built once: it runs for every call
 
@@ -34,7 +35,8 @@ class UsedJwtIds:
         return True
 
     def purge(self) -> None:
-        """Forget those whose JWT has expired anyway."""
+        """Forget those whose JWT has expired an hour ago."""
         self._purged_at = self._clock()
+        long_over = CdsJtiRow.expires_at <= self._purged_at - KEPT_AFTER_EXPIRY
         with self._engine.begin() as connection:
-            connection.execute(delete(CdsJtiRow).where(CdsJtiRow.expires_at <= self._purged_at))
+            connection.execute(delete(CdsJtiRow).where(long_over))

@@ -80,7 +80,7 @@ class LaunchSessionRow(Base):
 
 
 class CdsJtiRow(Base):
-    """A CDS caller's JWT already used (hash of issuer and jti), kept until the JWT has expired."""
+    """A CDS caller's JWT already used (hash of issuer and jti), kept until an hour after the JWT has expired."""
 
     __tablename__ = "cds_jti"
 

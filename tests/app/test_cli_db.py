@@ -224,7 +224,7 @@ def test_jobs_destroy_what_expired_and_write_it_down(database: Engine, clock, tm
     used.remember("iss", "old", clock() + timedelta(minutes=1))
     used.remember("iss", "new", clock() + timedelta(hours=2))
     AuditTrail(database, clock).record(_view("p1"))
-    clock.advance(hours=1)
+    clock.advance(hours=1, minutes=1)
     done = run_jobs(database, clock, RETENTION, anchor_file=tmp_path / "anchors")
     assert (done.sessions, done.pending_launches, done.jwt_ids, done.audit_events) == (0, 0, 1, 0)
     assert done.anchor is not None

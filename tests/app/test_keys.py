@@ -56,6 +56,17 @@ def test_a_new_key_is_published_first_and_signs_only_after_the_overlap(store, cl
     assert _kids(keys) == [new.kid]
 
 
+def test_a_clock_set_back_to_before_the_first_key_signs_with_it_and_still_sees_a_rotation(store, clock) -> None:
+    keys = ClientKeys.open(store, {"ES384"}, clock=clock)
+    (first,) = _kids(keys)
+    clock.advance(minutes=-10)
+    assert _signed_by(keys, clock()) == first
+    second = successor(store.load(), "ES384", signs_from=clock())
+    assert store.add(second)
+    clock.advance(minutes=1)
+    assert _kids(keys) == [second.kid, first]
+
+
 def test_of_two_rotations_at_once_one_wins(store, clock) -> None:
     ClientKeys.open(store, {"ES384"}, clock=clock)
     stored = store.load()

@@ -57,6 +57,15 @@ def test_a_session_opens_for_the_browser_that_holds_its_cookie_and_for_no_other(
         sessions.open("unknown", {cookie_name("unknown"): ticket.secret})
 
 
+def test_a_page_may_be_shown_for_the_idle_time_but_never_beyond_the_end_of_its_session(sessions, clock) -> None:
+    session, _ = sessions.start(_context(clock, life=timedelta(minutes=40)))
+    assert sessions.shown_for(session) == timedelta(minutes=15)
+    clock.advance(minutes=30)
+    assert sessions.shown_for(session) == timedelta(minutes=10)
+    clock.advance(minutes=11)
+    assert sessions.shown_for(session) == timedelta(0)
+
+
 def test_two_launches_in_one_browser_never_mix(sessions, clock) -> None:
     first, first_ticket = sessions.start(_context(clock, "p1"))
     second, second_ticket = sessions.start(_context(clock, "p2"))
@@ -201,6 +210,10 @@ def test_of_many_uses_of_one_jwt_at_once_exactly_one_counts(database: Engine, cl
     assert sorted(map(str, results)) == ["False"] * 11 + ["True"]
     assert used.remember("https://other", "jti-1", expires_at)
     clock.advance(minutes=6)
+    used.purge()
+    clock.advance(minutes=-6)
+    assert not used.remember("https://ehr", "jti-1", expires_at), "a clock was ahead meanwhile"
+    clock.advance(minutes=66)
     used.purge()
     assert used.remember("https://ehr", "jti-1", clock())
 

@@ -6,9 +6,10 @@
 import html
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -106,8 +107,10 @@ def _authorize_form(response: requests.Response) -> tuple[str, dict[str, str]] |
 
 
 @contextmanager
-def two_servers(profile: str, state_dir: Path) -> Iterator[TwoServers]:
-    """Started with the registration that the profile writes for apps."""
+def two_servers(
+    profile: str, state_dir: Path, clock: Callable[[], datetime] | None = None
+) -> Iterator[TwoServers]:
+    """Started with the registration that the profile writes for apps. `clock` is the app's alone."""
     late_ehr, late_app = _Late(), _Late()
     with running(late_ehr) as ehr_url, running(late_app) as app_url:
         settings = SandboxSettings(
@@ -115,6 +118,7 @@ def two_servers(profile: str, state_dir: Path) -> Iterator[TwoServers]:
         )
         late_ehr.application = create_sandbox(settings)
         ehrs = ehrs_from(tomllib.loads(registration_toml(settings)), development=True)
-        services = open_services(settings_for(state_dir, public_url=app_url), ehrs=ehrs)
+        told = {"clock": clock} if clock else {}
+        services = open_services(settings_for(state_dir, public_url=app_url), ehrs=ehrs, **told)
         late_app.application = create_app(services=services)
         yield TwoServers(ehr_url, app_url, late_ehr.application.extensions["ehr"], services)

@@ -291,11 +291,13 @@ def test_a_storm_of_unknown_kids_costs_one_request_a_minute() -> None:
     assert len(gate.session.asked) == 2
 
 
-def test_a_new_key_is_found_by_one_refetch() -> None:
+@pytest.mark.parametrize("seconds", [61, -600], ids=["later", "clock set back"])
+def test_a_new_key_is_found_by_one_refetch(seconds: int) -> None:
     gate = Gate(remote_client(), session=publishing(rsa_key()))
     gate.verify(token(rsa_key(), "RS384"))
     gate.session.answers = publishing(rsa_key(), ec_key()).answers
-    assert gate.verify(token(iat=ISSUED + 61, exp=ISSUED + 200), later=timedelta(seconds=61)).jti is not None
+    issued = ISSUED + seconds
+    assert gate.verify(token(iat=issued, exp=issued + 200), later=timedelta(seconds=seconds)).jti is not None
 
 
 def test_known_keys_outlive_an_unreachable_key_set_for_a_day() -> None:

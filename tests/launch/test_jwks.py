@@ -15,7 +15,8 @@ def _public(key: ECKey | RSAKey, **changes: Any) -> dict[str, Any]:
 P384, P256, RSA = ECKey.generate_key("P-384"), ECKey.generate_key("P-256"), RSAKey.generate_key(2048)
 
 
-def test_a_key_rotated_in_meanwhile_is_found_by_one_refetch(clock) -> None:
+@pytest.mark.parametrize("seconds", [11, -600], ids=["later", "clock set back"])
+def test_a_key_rotated_in_meanwhile_is_found_by_one_refetch(clock, seconds: int) -> None:
     published: list[dict[str, Any]] = [_public(P256, kid="old")]
     fetched: list[int] = []
 
@@ -27,7 +28,7 @@ def test_a_key_rotated_in_meanwhile_is_found_by_one_refetch(clock) -> None:
     assert keys.find("new", "ES384") is None
     assert len(fetched) == 1
     published.append(_public(P384, kid="new"))
-    clock.advance(seconds=11)
+    clock.advance(seconds=seconds)
     assert keys.find("new", "ES384") is not None
     assert len(fetched) == 2
 
