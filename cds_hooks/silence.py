@@ -1,4 +1,4 @@
-"""Holding cards back: what the place or a site's policy asks to leave unsaid, and why. Table: tests/spec/cds/silence.txt.
+"""Holding cards back: what the place or a site's policy leaves unsaid, and why. Table: tests/spec/cds/silence.txt.
 
 A card comes here finished, so that one held back is recorded as exactly as one shown. A rule that cannot be judged
 lets the card through, and nothing here hides what could not be read.
