@@ -56,11 +56,11 @@ def stage_urine(
     urine: Iterable[Measurement], weights: Sequence[Measurement], now: datetime, *, max_interval_hours: float
 ) -> list[UrineStage]:
     """The stage at every charted time up to `now`. `weights` must not be empty when any stage is to be said."""
-    known = sorted((w for w in weights if _usable(w, now)), key=lambda w: (w.at, w.available_at, w.value))
+    known = sorted((w for w in weights if usable(w, now)), key=lambda w: (w.at, w.available_at, w.value))
     stages: list[UrineStage] = []
-    for charting in _unbroken(_volumes(urine, now), max_interval_hours):
+    for charting in _unbroken(charted_volumes(urine, now), max_interval_hours):
         for index, at in enumerate(charting.times):
-            weight_kg = _weight_at(known, at)
+            weight_kg = weight_at(known, at)
             stage = _stage(charting, index, weight_kg) if weight_kg else None
             stages.append(_within_oliguria(at, stage, stages[-1] if stages else None))
     return stages
@@ -87,7 +87,8 @@ def _stage(charting: _Charting, index: int, weight_kg: float) -> int | None:
     return 1 if per_kg[6] < 0.5 - TOLERANCE else 0
 
 
-def _usable(measurement: Measurement, now: datetime) -> bool:
+def usable(measurement: Measurement, now: datetime) -> bool:
+    """Whether a volume or weight may count at `now`: known by then, final, exact and timed to the hour."""
     return (
         measurement.at <= now
         and measurement.available_at <= now
@@ -97,9 +98,9 @@ def _usable(measurement: Measurement, now: datetime) -> bool:
     )
 
 
-def _volumes(urine: Iterable[Measurement], now: datetime) -> list[tuple[datetime, float]]:
+def charted_volumes(urine: Iterable[Measurement], now: datetime) -> list[tuple[datetime, float]]:
     """The volume charted at each time: several outputs at one time add up, one entry read twice does not."""
-    entries = {(m.at, m.source, m.value) for m in urine if _usable(m, now)}
+    entries = {(m.at, m.source, m.value) for m in urine if usable(m, now)}
     volumes: dict[datetime, float] = {}
     for at, _, value in sorted(entries):
         volumes[at] = volumes.get(at, 0.0) + value
@@ -131,7 +132,7 @@ def _hours(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() / HOUR_SECONDS
 
 
-def _weight_at(weights: Sequence[Measurement], at: datetime) -> float | None:
+def weight_at(weights: Sequence[Measurement], at: datetime) -> float | None:
     """The last weight before the charting time, else the first known."""
     before = bisect_right(weights, at, key=lambda w: w.at)
     return weights[max(before - 1, 0)].value if weights else None
