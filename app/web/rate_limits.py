@@ -30,16 +30,21 @@ class SweptMemory(MemoryStorage):
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count `amount` more for a key that is forgotten after `expiry` seconds; the count."""
         now = time.time()
-        if now - self._swept_at > _SWEEP_SECONDS:
-            self._swept_at = now
-            for old in [name for name, ends_at in list(self.expirations.items()) if ends_at <= now]:
-                self.clear(old)
+        if not 0 <= now - self._swept_at <= _SWEEP_SECONDS:
+            self._sweep(now)
         self.get(key)  # forgets it, if its time is over
         with self.locks[key]:
             self.storage[key] += amount
             if self.storage[key] == amount:
                 self.expirations[key] = now + expiry
         return self.storage.get(key, 0)
+
+    def _sweep(self, now: float) -> None:
+        """Forget what is over; all of it once the clock was set back, or it would refuse till it has caught up."""
+        set_back = now < self._swept_at
+        self._swept_at = now
+        for old in [name for name, ends_at in list(self.expirations.items()) if set_back or ends_at <= now]:
+            self.clear(old)
 
 
 @dataclass(frozen=True, slots=True)

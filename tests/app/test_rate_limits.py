@@ -71,3 +71,14 @@ def test_counters_are_forgotten_when_their_time_is_over_and_no_thread_is_started
     now += 61
     assert counters.incr("address-1", 60) == 1
     assert set(counters.storage) == set(counters.expirations) == {"address-1"}
+
+
+def test_a_clock_set_back_locks_nobody_out_until_it_has_caught_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    counters = SweptMemory()
+    assert [counters.incr("address", 60) for _ in range(3)] == [1, 2, 3]
+    now -= 600
+    assert counters.incr("address", 60) == 1
+    now += 61
+    assert counters.incr("address", 60) == 1
