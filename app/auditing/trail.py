@@ -62,7 +62,8 @@ class AuditEvent:
 
     `outcome` is a code or a count; `service` the CDS service asked, `jti` the id of its caller's token (never
     the token), `reference` what was written or changed, such as `RiskAssessment/1` or a key's id; `inputs` the
-    chart's entries the answer rests on, `unread` what the EHR did not answer whole.
+    chart's entries the answer rests on, `unread` what the EHR did not answer whole; `tenant` the organisation
+    within the EHR, `opened_from_card` the id of the card whose link opened the app.
     """
 
     action: Action
@@ -80,6 +81,8 @@ class AuditEvent:
     reference: str | None = None
     inputs: tuple[str, ...] | None = None
     unread: tuple[str, ...] | None = None
+    tenant: str | None = None
+    opened_from_card: str | None = None
 
 
 class AuditTrail:

@@ -1,17 +1,24 @@
 """What happens around a launch: the browser's cookie, the session, the audit trail, the way to the page."""
 
-import hmac
+import re
+from dataclasses import replace
+from typing import Final
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, g, render_template
 
 from app.auditing.trail import Action, AuditEvent, AuditFailed
+from app.launched.entry import enter, require_form_token
 from app.launched.granted import ScopesMissing, missing_kinds
-from app.launched.sessions import LaunchSession, RequestForged, cookie_name
+from app.launched.sessions import LaunchSession, cookie_name
 from app.services import AppServices
 from app.telemetry.metrics import count_launch
 from launch.context import LaunchContext
 from launch.errors import LaunchError
 from launch.pending import BrowserTicket
+
+# What an EHR says of itself is written down only where it has the form of what it is meant to be.
+_TENANT: Final = re.compile(r"[A-Za-z0-9._:/\-]{1,128}")
+_CARD: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class LaunchReception:
@@ -34,7 +41,7 @@ class LaunchReception:
             raise ScopesMissing(missing)
         session, ticket = services.sessions.start(context)
         try:
-            services.audit.record(_event("launch-accepted", "success", session))
+            services.audit.record(_accepted(session))
         except AuditFailed:
             services.sessions.end(session.id)
             raise
@@ -61,10 +68,8 @@ def session_blueprint(services: AppServices) -> Blueprint:
 
     @blueprint.post("/p/<launch_id>/end")
     def end(launch_id: str) -> Response:
-        session = services.sessions.open(launch_id, request.cookies)
-        g.ehr_id = session.ehr_id
-        if not hmac.compare_digest(request.form.get("csrf_token", "").encode(), session.csrf_token.encode()):
-            raise RequestForged
+        session = enter(services.sessions, launch_id)
+        require_form_token(session)
         revoked = services.token_life.end(session)
         services.audit.record(_event("launch-ended", "revoked" if revoked else "not-revoked", session))
         response = Response(render_template("ended.html"), mimetype="text/html")
@@ -72,6 +77,18 @@ def session_blueprint(services: AppServices) -> Blueprint:
         return response
 
     return blueprint
+
+
+def _accepted(session: LaunchSession) -> AuditEvent:
+    """With the tenant (SL-51), and the card whose link opened the app (SL-53), as the EHR names them."""
+    event = _event("launch-accepted", "success", session)
+    return replace(
+        event, tenant=_if_of(_TENANT, session.tenant), opened_from_card=_if_of(_CARD, session.app_context)
+    )
+
+
+def _if_of(form: re.Pattern[str], said: str | None) -> str | None:
+    return said if said is not None and form.fullmatch(said) else None
 
 
 def _event(action: Action, outcome: str, session: LaunchSession) -> AuditEvent:

@@ -76,6 +76,8 @@ class LaunchSession:
     fhir_context: tuple[ContextReference, ...] = ()
     app_context: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
+    language: str | None = None
+    """What the EHR says its user reads, such as "de-CH"."""
 
     @property
     def tokens(self) -> Tokens:
@@ -138,6 +140,11 @@ class LaunchSessions:
             raise SessionExpired
         return unsealed_session(self._box, sealed, launch_id)
 
+    def shown_for(self, session: LaunchSession) -> timedelta:
+        """How long what is answered now may stay on a screen: until the session ends, or nobody has asked for
+        anything for the idle time (SL-62)."""
+        return max(min(self._idle, session.expires_at - self._clock()), timedelta(0))
+
     def end(self, launch_id: str) -> None:
         """Destroy a session. Ending one that is gone is no error."""
         with Session(self._engine) as db, db.begin():
@@ -198,6 +205,7 @@ def _session(
         fhir_context=context.fhir_context,
         app_context=context.app_context,
         refresh_token=context.tokens.refresh_token,
+        language=context.user.language if context.user else None,
     )
 
 

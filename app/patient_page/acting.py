@@ -5,15 +5,15 @@ carries the launch's CSRF token and the draft's key, is written down before anyt
 with a redirect, so that a reload shows the result and sends nothing.
 """
 
-import hmac
 from dataclasses import dataclass, replace
 from typing import Final
 
-from flask import Blueprint, Response, abort, g, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from app.configured.ehrs import EhrConfig
 from app.languages.reader import site_wording, wording_for
-from app.launched.sessions import LaunchSession, RequestForged
+from app.launched.entry import enter, require_form_token
+from app.launched.sessions import LaunchSession
 from app.patient_page.drafts import Draft, WriteDrafts
 from app.patient_page.plans import KINDS, NoPlan, WritePlan, plan
 from app.patient_page.viewing import ReadChart, fhir_access, page_of, record_act, view_chart
@@ -75,7 +75,7 @@ class _Acting:
             preview=write_preview(draft.resource, say) if draft else None,
             already=self._when_and_where(already, say) if already else "",
             csrf_token=session.csrf_token,
-            expires_at=session.expires_at.isoformat(),
+            shown_seconds=int(self.services.sessions.shown_for(session).total_seconds()),
             patient_url=url_for("pages.patient", launch_id=session.id),
             write_url=url_for("pages.write", launch_id=session.id, kind=kind),
         )
@@ -83,7 +83,7 @@ class _Acting:
     def write(self, launch_id: str, kind: str) -> Response:
         """The click. Audit first; then, of several clicks, one sends."""
         session, _ = self._enter(launch_id, kind)
-        _require_token(session)
+        require_form_token(session)
         draft = self.drafts.open(request.form.get("draft", ""), session.id)
         if draft.kind == kind and draft.may_be_sent:
             resource_type = draft.resource["resourceType"]
@@ -106,15 +106,14 @@ class _Acting:
             ehr_name=ehr.launch.name,
             settled_at=say.moment(draft.settled_at) if draft.settled_at else "",
             csrf_token=session.csrf_token,
-            expires_at=session.expires_at.isoformat(),
+            shown_seconds=int(self.services.sessions.shown_for(session).total_seconds()),
             patient_url=url_for("pages.patient", launch_id=session.id),
             write_url=url_for("pages.write", launch_id=session.id, kind=draft.kind),
         )
 
     def _enter(self, launch_id: str, kind: str) -> tuple[LaunchSession, EhrConfig]:
         """The session of this browser, at an EHR that may be written to; 404 elsewhere."""
-        session = self.services.sessions.open(launch_id, request.cookies)
-        g.ehr_id = session.ehr_id
+        session = enter(self.services.sessions, launch_id)
         ehr = self.services.ehrs.by_id(session.ehr_id)
         if not ehr.launch.write_back or kind not in KINDS:
             abort(404)
@@ -163,13 +162,6 @@ class _Acting:
     def _when_and_where(self, draft: Draft, say: Wording) -> str:
         when = say.moment(draft.settled_at) if draft.settled_at else ""
         return f"{draft.reference or draft.resource['resourceType']}, {when}"
-
-
-def _require_token(session: LaunchSession) -> None:
-    """The launch's own CSRF token, compared in constant time; its cookie alone proves nothing in a frame."""
-    given = request.form.get("csrf_token", "")
-    if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
-        raise RequestForged
 
 
 def _settled(draft: Draft, result: WriteResult) -> Draft:

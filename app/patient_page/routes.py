@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
 from jinja2 import ChoiceLoader, PackageLoader
 from werkzeug.exceptions import NotFound
 
 from app.chart import NARROW, WIDE, course_svg
 from app.configured.ehrs import EhrConfig
 from app.languages.reader import wording_for
+from app.launched.entry import enter
 from app.launched.sessions import LaunchSession
 from app.patient_page.acting import add_acting_routes
 from app.patient_page.first_paint import FirstPaint
@@ -53,15 +55,15 @@ def pages_blueprint(
     @pages.get("/p/<launch_id>/")
     def patient(launch_id: str) -> Response | str:
         """One patient, read now, for the browser that launched. Raises what `app.web.errors` turns into a page."""
-        session = services.sessions.open(launch_id, request.cookies)
-        g.ehr_id = session.ehr_id
+        session = enter(services.sessions, launch_id)
         ehr = services.ehrs.by_id(session.ehr_id)
         say, window = wording_for(ehr), request.args.get("window")
         has_looks = bool(looks.now(ehr.launch, session.smart_style_url))
         style_url = url_for("pages.ehr_style", launch_id=session.id) if has_looks else ""
 
         def render(viewed: ViewedChart) -> str:
-            return _render_patient(page_of(viewed, session, ehr, say, window=window), session, style_url)
+            page = page_of(viewed, session, ehr, say, window=window)
+            return _render_patient(page, session, style_url, services.sessions.shown_for(session))
 
         return first_paint.page(
             lambda: view_chart(services, session, ehr, read_chart),
@@ -76,7 +78,7 @@ def pages_blueprint(
     @pages.get("/p/<launch_id>/style.css")
     def ehr_style(launch_id: str) -> Response:
         """The EHR's looks for apps, as custom properties; empty where none are usable (SL-49)."""
-        session = services.sessions.open(launch_id, request.cookies)
+        session = enter(services.sessions, launch_id)
         registration = services.ehrs.by_id(session.ehr_id).launch
         style = looks.now(registration, session.smart_style_url, patience_seconds=PATIENCE_SECONDS)
         return Response(css_variables(style), mimetype="text/css")
@@ -92,7 +94,7 @@ def pages_blueprint(
     return pages
 
 
-def _render_patient(page: PatientPage, session: LaunchSession, style_url: str) -> str:
+def _render_patient(page: PatientPage, session: LaunchSession, style_url: str, shown_for: timedelta) -> str:
     course = page.course.course
     return render_template(
         "patient.html",
@@ -104,7 +106,7 @@ def _render_patient(page: PatientPage, session: LaunchSession, style_url: str) -
         if "session.end" in current_app.view_functions
         else "",
         csrf_token=session.csrf_token,
-        expires_at=session.expires_at.isoformat(),
+        shown_seconds=int(shown_for.total_seconds()),
         chart_wide=course_svg(course, WIDE) if course else "",
         chart_narrow=course_svg(course, NARROW) if course else "",
     )

@@ -3,7 +3,8 @@
   "use strict";
   const readAt = document.getElementById("read-at");
   const age = document.getElementById("read-age");
-  const banner = document.querySelector("[data-expires-at]");
+  const guarded = document.querySelector("[data-shown-seconds]");
+  const hideAt = Date.now() + 1000 * Number(guarded?.dataset.shownSeconds);  // this clock's own time, be it wrong
   const STALE_MINUTES = 15;
 
   const showAge = () => {
@@ -13,16 +14,26 @@
     age.classList.toggle("banner__age--stale", minutes >= STALE_MINUTES);
   };
 
-  // A chart left open on a ward screen is hidden when its session ends (SL-62).
-  const hideWhenExpired = () => {
-    const expiresAt = Date.parse(banner?.dataset.expiresAt ?? "");
-    if (!Number.isFinite(expiresAt) || Date.now() < expiresAt) return;
-    banner.remove();
+  const hide = () => {
+    guarded.remove();
     document.getElementById("content")?.remove();
-    document.body.append(document.getElementById("expired").content.cloneNode(true));
-    document.title = document.querySelector(".expired").dataset.title;
     clearInterval(timer);
   };
+
+  // A chart left open on a ward screen is hidden when its session ends or has been idle too long (SL-62).
+  const hideWhenExpired = () => {
+    if (!guarded?.isConnected || !(Date.now() >= hideAt)) return;
+    hide();
+    document.body.append(document.getElementById("expired").content.cloneNode(true));
+    document.title = document.querySelector(".expired").dataset.title;
+  };
+
+  // Back to a page the browser kept whole: the server says anew whether it may be seen.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted || !guarded) return;
+    hide();
+    location.reload();
+  });
 
   document.querySelector(".waiting")?.remove();  // for browsers whose CSS cannot tell that the page has come
 

@@ -19,6 +19,7 @@ _LAUNCH_ENDPOINTS: Final = frozenset(
         "pages.preview",
         "pages.write",
         "pages.written",
+        "session.end",
     }
 )
 _KEEPABLE_ENDPOINTS: Final = frozenset({"launch.jwks"})

@@ -135,6 +135,43 @@ def test_a_standalone_launch_asks_the_ehr_for_a_patient(client, services, ehr) -
     assert services.sessions.open(_launch_id(done), _cookies(client)).patient_id == "p1"
 
 
+def _launch_with(client: FlaskClient, ehr: FakeEhr, now: Any, **claims: Any) -> str:
+    """A whole launch whose id_token says `claims`; the address of the page."""
+    _, asked = _begin(client, ehr)
+    ehr.token_response["id_token"] = ehr.id_token(nonce=asked["nonce"], now=now, **claims)
+    return _return(client, state=asked["state"], code="c").headers["Location"]
+
+
+def test_the_page_speaks_the_language_the_ehr_says_its_user_reads_until_the_reader_chooses(
+    client, ehr, clock
+) -> None:
+    address = _launch_with(client, ehr, clock(), locale="de-CH")
+    english = {"Accept-Language": "en"}
+    assert '<html lang="de">' in client.get(address, base_url="https://aki", headers=english).text
+    assert '<html lang="fr">' in client.get(f"{address}?language=fr", base_url="https://aki").text
+    assert '<html lang="fr">' in client.get(address, base_url="https://aki").text
+
+
+@pytest.mark.parametrize("locale", [None, "tlh", "<b>"])
+def test_a_language_that_is_not_offered_leaves_the_choice_to_site_and_browser(client, ehr, clock, locale) -> None:
+    address = _launch_with(client, ehr, clock(), locale=locale)
+    italian = {"Accept-Language": "it"}
+    assert '<html lang="it">' in client.get(address, base_url="https://aki", headers=italian).text
+
+
+def test_tenant_and_clicked_card_are_written_down_only_in_their_plain_forms(client, services, ehr) -> None:
+    card = "0b9c2f52-6c55-5e7f-9d3a-0f8e7c1d2b3a"
+    for tenant, app_context in (("ward/7", card), ("Adams, Amy <b>", '{"patient": "Amy Adams"}'), (7, None)):
+        ehr.token_response |= {"tenant": tenant, "appContext": app_context}
+        _, asked = _begin(client, ehr)
+        _return(client, state=asked["state"], code="c")
+    first, *others = services.audit.events()
+    assert (first["tenant"], first["opened_from_card"]) == ("ward/7", card)
+    for event in others:
+        assert event["action"] == "launch-accepted"
+        assert not {"tenant", "opened_from_card"} & event.keys()
+
+
 def test_a_very_long_launch_token_is_sent_by_form_to_that_ehr_only(client, ehr) -> None:
     response, _ = _begin(client, ehr, "x" * 4000)
     assert response.status_code == 200
