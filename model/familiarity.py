@@ -6,6 +6,7 @@ were; does the chart hold much less than theirs did. None of them changes the nu
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from model.assessment import Reason
 from model.explanation import Scored, shown
@@ -118,7 +119,12 @@ def _beyond_words(feature: Feature, value: float, at: Span) -> Sentence:
 
 
 def _named(concepts: Sequence[str]) -> str:
-    """The first few kinds of findings by name, then how many more."""
-    names = [CONCEPTS[concept][:1].lower() + CONCEPTS[concept][1:] for concept in concepts]
+    """The first few kinds of findings by name, then how many more, each still to be said in another language."""
+    names: list[str] = [Sentence(CONCEPTS[one][:1].lower() + CONCEPTS[one][1:]) for one in concepts]
+    if not names:
+        return ""
+    listed = reduce(
+        lambda before, part: Sentence("{before}, {part}", before=before, part=part), names[:_NAMED_CONCEPTS]
+    )
     rest = len(names) - _NAMED_CONCEPTS
-    return ", ".join(names[:_NAMED_CONCEPTS]) + (f" and {rest} more" if rest > 0 else "")
+    return Sentence("{listed} and {rest} more", listed=listed, rest=rest) if rest > 0 else listed

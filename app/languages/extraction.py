@@ -10,7 +10,6 @@ from app.presentation.drivers import group_words
 from app.web.errors import AUTHORIZATION_CAUSES, HTTP_ERRORS, OURS, PUBLIC_ERRORS
 from model.artifact import load_bundled_model
 from model.caution_table import caution_table
-from model.explanation import has_group
 from model.feature_list import FEATURES
 from model.policy import EgfrEquation
 from model.sentences import Sentence
@@ -31,10 +30,10 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def features(*_: Any, **_options: Any) -> Iterator[Message]:
-    """Names of the model's inputs, the groups they stand for, and the words some values have."""
+    """Names of the model's inputs, the kinds of findings they belong to, and the words some values have."""
     texts: list[str] = []
     for feature in FEATURES:
-        texts += [*_parts(feature.label), *([group_words(feature)] if has_group(feature) else ())]
+        texts += [*_parts(feature.label), group_words(feature)]
         texts += [*feature.words, *feature.phrase]
     return _messages(texts)
 

@@ -27,6 +27,8 @@ from app.services import AppServices, open_services
 from app.web.error_pages import register_error_pages
 from launch.context import LaunchContext, Tokens
 from model.analytes import CANONICAL_UNIT, Analyte
+from model.familiarity import Familiarity, Span
+from model.feature_list import CONCEPTS, FEATURES
 from model.sentences import Sentence
 from model.unit_tables import PLAUSIBLE
 from model.units import to_canonical
@@ -91,6 +93,18 @@ def test_sentence_inside_a_sentence_is_translated_too() -> None:
     assert (
         wording("de").sentence(Sentence("{drug}: {why}", drug="lithium", why=inside)) == "lithium: AKI-Stadium 2"
     )
+
+
+@pytest.mark.parametrize("concept", CONCEPTS)
+def test_kinds_of_findings_a_caution_names_are_in_the_readers_language(concept: str) -> None:
+    (feature, *_) = [feature for feature in FEATURES if feature.concept == concept]
+    few = Familiarity({feature.id: Span(0, 1, 2, 3)}, unusual_concepts=1, known_concepts=2)
+    (caution,) = few.cautions([(feature, 1.5, 0.0)])
+    named = CONCEPTS[concept][:1].lower() + CONCEPTS[concept][1:]
+    assert f"({named})" in caution.text
+    said = wording("ja").sentence(Sentence(named))
+    assert said != named
+    assert f"（{said}）" in wording("ja").sentence(caution.text)
 
 
 def test_words_of_a_chart_are_never_read_as_a_pattern() -> None:
