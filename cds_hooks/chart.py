@@ -16,7 +16,7 @@ from cds_hooks.hook_request import FhirGrant, HookRequest
 from cds_hooks.prefetch_keys import recognise
 from model.analytes import Analyte
 from model.snapshot import PatientSnapshot
-from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
+from patient_context.errors import CHART_PROTECTED, PatientMismatch, UpstreamRefused, UpstreamUnavailable
 from patient_context.prefetch import merge, snapshot_from_prefetch
 from patient_context.reader import FhirAccess, read
 from patient_context.reading import SiteReading
@@ -24,6 +24,7 @@ from patient_context.reading import SiteReading
 # Without these two there is no answer, not even silence: who the patient is and how the kidneys do.
 ESSENTIAL_PARTS = ("patient", "creatinine")
 MIN_FETCH_SECONDS = 0.1
+_PROTECTED = "This chart is protected: open it normally in the EHR first (break-the-glass), then ask again."
 
 _log = logging.getLogger(__name__)
 
@@ -71,9 +72,11 @@ class Chart:
 
     def unavailable(self) -> DataUnavailable:
         """The 412 for this chart: what would help, and nothing about the patient."""
-        gaps = (gap.code for gap in self.snapshot.incomplete if gap.part in ESSENTIAL_PARTS)
+        gaps = [gap.code for gap in self.snapshot.incomplete if gap.part in ESSENTIAL_PARTS]
+        if CHART_PROTECTED in (self.trouble, *gaps):
+            return DataUnavailable(CHART_PROTECTED, _PROTECTED)
         text = "Creatinine and patient data are neither in the prefetch nor obtainable from the FHIR server."
-        return DataUnavailable(self.trouble or next(gaps, "not-supplied"), text)
+        return DataUnavailable(self.trouble or next(iter(gaps), "not-supplied"), text)
 
 
 def read_chart(hook: HookRequest, source: ChartSource, *, now: datetime) -> Chart:

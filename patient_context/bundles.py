@@ -14,6 +14,8 @@ from patient_context.shapes import Json, codings, objects, text
 
 MAX_RESOURCES: Final = 50_000
 _EPIC_NO_RESULTS: Final = "4101"  # Epic reports an empty search as an OperationOutcome with this code (CH-18)
+_EPIC_BREAK_THE_GLASS: Final = frozenset({"4130", "4131", "4134"})  # VN-13
+_EPIC_SYSTEMS: Final = "urn:oid:1.2.840.114350."  # each customer has its own below it
 
 
 class Entry(NamedTuple):
@@ -51,6 +53,12 @@ def is_failure(outcome: Json) -> bool:
     if any(code == _EPIC_NO_RESULTS for issue in issues for _, code in codings(issue.get("details"))):
         return False
     return not issues or any(issue.get("severity") not in ("warning", "information") for issue in issues)
+
+
+def is_protected(outcome: Json) -> bool:
+    """Whether an OperationOutcome says that the user must first "break the glass" in the EHR."""
+    coded = (pair for issue in objects(outcome.get("issue")) for pair in codings(issue.get("details")))
+    return any(code in _EPIC_BREAK_THE_GLASS and system.startswith(_EPIC_SYSTEMS) for system, code in coded)
 
 
 def next_link(bundle: Json) -> str | None:

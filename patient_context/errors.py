@@ -1,5 +1,7 @@
 """What can go wrong between an EHR and a snapshot. Messages carry codes and field names, never patient data."""
 
+CHART_PROTECTED = "chart-protected"
+
 
 class PatientContextError(Exception):
     """Base of every error raised here. `code` is stable, `str()` a sentence without patient data."""
@@ -27,6 +29,14 @@ class UpstreamRefused(PatientContextError):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__("upstream-refused", sentence)
         self.status = status
+
+
+class ChartProtected(UpstreamRefused):
+    """The EHR opens this chart only to a user who first gives a reason there: "break the glass" (VN-13)."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "This chart is protected: the EHR opens it only to a user who gives a reason there.")
+        self.code = CHART_PROTECTED
 
 
 class PatientMismatch(PatientContextError):

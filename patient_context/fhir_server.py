@@ -12,14 +12,15 @@ import requests
 from fhirclient import server as fhirclient_server
 
 from patient_context import strict_json
-from patient_context.errors import JsonRefused
+from patient_context.bundles import is_outcome, is_protected
+from patient_context.errors import CHART_PROTECTED, JsonRefused
 from patient_context.shapes import Json
 
 _MAX_TIMEOUT_SECONDS: Final = 10.0
 
 
 class ReadFailed(Exception):
-    """One request failed: forbidden, timeout, unavailable, unreadable, outside-base ...; `status` if answered."""
+    """One request failed: forbidden, chart-protected, timeout, unavailable ...; `status` if answered."""
 
     def __init__(self, code: str, status: int | None = None) -> None:
         super().__init__(code)
@@ -77,7 +78,7 @@ class FhirServer(fhirclient_server.FHIRServer):  # type: ignore[misc]  # fhircli
         except fhirclient_server.FHIRUnauthorizedException:
             raise ReadFailed("unauthorized", 401) from None
         except fhirclient_server.FHIRPermissionDeniedException:
-            raise ReadFailed("forbidden", 403) from None
+            raise ReadFailed(_why_forbidden(answer.content), 403) from None
         except fhirclient_server.FHIRNotFoundException:
             raise ReadFailed("not-found", 404) from None
         except requests.Timeout:
@@ -87,6 +88,14 @@ class FhirServer(fhirclient_server.FHIRServer):  # type: ignore[misc]  # fhircli
         if answer.status_code != 200:  # a redirect to a login page, 204, 202
             raise ReadFailed("unreadable", answer.status_code)
         return bytes(answer.content)
+
+
+def _why_forbidden(body: bytes) -> str:
+    try:
+        found = strict_json.loads(body)
+    except JsonRefused:
+        return "forbidden"
+    return CHART_PROTECTED if is_outcome(found) and is_protected(found) else "forbidden"
 
 
 def is_under(address: str, base: str) -> bool:

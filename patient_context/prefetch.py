@@ -15,8 +15,9 @@ from typing import Any, Final, TypeVar
 from model.sentences import Sentence
 from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import read_chart, snapshot_of
-from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, unpack
+from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, is_protected, unpack
 from patient_context.chart import Chart
+from patient_context.errors import CHART_PROTECTED
 from patient_context.first_pages import NEWEST_ONLY, first_page
 from patient_context.plain_results import PlainEntry
 from patient_context.queries import PREFETCH_KEYS, QUERIES
@@ -24,6 +25,7 @@ from patient_context.reading import DEFAULT_READING, SiteReading
 
 _SENTENCES: Final = {
     "not-supplied": Sentence("The EHR did not supply this part of the chart."),
+    CHART_PROTECTED: Sentence("This part of the chart is protected: open it in the EHR first (break-the-glass)."),
     "operation-outcome": Sentence("The EHR reported an error instead of this part of the chart."),
     "unreadable": Sentence("This part of the chart came in a form that cannot be read."),
     "more-pages": Sentence("The EHR supplied only the first page of this part of the chart."),
@@ -92,6 +94,8 @@ def _supplied(value: Any) -> tuple[list[Entry | PlainEntry], str | None]:
     """The entries of one key's value and, if it is not whole, why."""
     if value is None:
         return [], None
+    if is_outcome(value) and is_protected(value):
+        return [], CHART_PROTECTED
     if is_outcome(value):
         return [], "operation-outcome" if is_failure(value) else None
     if is_bundle(value):

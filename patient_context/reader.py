@@ -19,7 +19,13 @@ from model.sentences import Sentence
 from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry
-from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
+from patient_context.errors import (
+    CHART_PROTECTED,
+    ChartProtected,
+    PatientMismatch,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
 from patient_context.fhir_server import FhirServer
 from patient_context.pages import Answer, ask, medication_paths, read_medication
 from patient_context.queries import QUERIES, FhirQuery, is_permitted, permits
@@ -52,8 +58,8 @@ def read(
 ) -> PatientSnapshot:
     """The chart as of `now`; `only` limits it to some query keys.
 
-    Raises UpstreamUnavailable (network, 5xx, deadline), UpstreamRefused (401; 403 or 404 for the patient) and
-    PatientMismatch. Everything less becomes the snapshot's `incomplete`.
+    Raises UpstreamUnavailable (network, 5xx, deadline), UpstreamRefused (401; 403 or 404 for the patient),
+    ChartProtected and PatientMismatch. Everything less becomes the snapshot's `incomplete`.
     """
     if fhir_id(patient_id) is None:
         raise UpstreamRefused(404, "The patient id is not a FHIR id.")
@@ -96,12 +102,16 @@ def _require_usable(answers: list[Answer]) -> None:
         if answer.query.is_read:
             _require_patient(answer)
     if answers and all(answer.failure for answer in answers):
+        if any(answer.failure == CHART_PROTECTED for answer in answers):
+            raise ChartProtected
         if all(answer.failure == "forbidden" for answer in answers):
             raise UpstreamRefused(403, "The EHR does not permit reading this chart.")
         raise UpstreamUnavailable(answers[0].failure or "unavailable", "The EHR did not answer any query.")
 
 
 def _require_patient(answer: Answer) -> None:
+    if answer.failure == CHART_PROTECTED:
+        raise ChartProtected
     if answer.failure == "forbidden" or answer.status in (404, 410):
         raise UpstreamRefused(answer.status or 403, "The EHR does not give access to this patient.")
     if answer.failure:
@@ -120,6 +130,7 @@ def _separate_medications(server: FhirServer, answers: list[Answer]) -> list[Jso
 
 _SENTENCES: Final = {
     "forbidden": Sentence("The EHR does not permit reading this part of the chart."),
+    CHART_PROTECTED: Sentence("This part of the chart is protected: open it in the EHR first (break-the-glass)."),
     "timeout": Sentence("The EHR did not answer in time."),
     "unavailable": Sentence("The EHR could not answer."),
     "unreadable": Sentence("The EHR's answer was not readable FHIR."),

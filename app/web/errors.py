@@ -223,6 +223,14 @@ _CHART: Final[Mapping[type[Exception], PublicError]] = {
         REOPEN,
         "forbidden",
     ),
+    chart_errors.ChartProtected: PublicError(
+        403,
+        "chart-protected",
+        "This chart is protected",
+        "The EHR opens it only to a user who gives a reason there first (break-the-glass). Nothing was read.",
+        "Open the chart normally in the EHR and give the reason, then open the app again.",
+        "forbidden",
+    ),
     chart_errors.PatientMismatch: PublicError(
         502,
         "patient-mismatch",

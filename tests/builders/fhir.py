@@ -136,6 +136,11 @@ def searchset(*resources: Json, next_url: str | None = None, **changes: Any) -> 
     return bundle(*resources, kind="searchset", next_url=next_url, **changes)
 
 
+def break_the_glass(code: str = "4130", system: str = "urn:oid:1.2.840.114350.1.13.0.1.7.2.657369") -> Json:
+    """What Epic sends with a 403 when a chart is protected (VN-13)."""
+    return operation_outcome(code="forbidden", issue=[{"details": {"coding": [{"system": system, "code": code}]}}])
+
+
 def operation_outcome(severity: str = "error", code: str = "exception", **changes: Any) -> Json:
     """An OperationOutcome with one issue."""
     return _with({"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": code}]}, changes)

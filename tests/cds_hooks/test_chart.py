@@ -14,7 +14,7 @@ from cds_hooks.errors import DataUnavailable, WrongPatient
 from cds_hooks.hook_request import FhirGrant, HookRequest
 from model.analytes import Analyte
 from model.snapshot import Incomplete, Measurement, PatientSnapshot, Sex
-from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
+from patient_context.errors import ChartProtected, PatientMismatch, UpstreamRefused, UpstreamUnavailable
 from patient_context.queries import QUERY_KEYS
 from patient_context.reader import FhirAccess
 from patient_context.reading import DEFAULT_READING, SiteReading
@@ -29,6 +29,7 @@ from tests.builders.cds import (
     patient,
     searchset,
 )
+from tests.builders.fhir import break_the_glass
 
 TWO = (creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 GRANT = FhirGrant(EHR, "token")
@@ -200,6 +201,24 @@ def test_a_fhir_server_that_fails_us_costs_only_what_it_had(failure: Exception) 
     assert values(chart) == [0.9, 1.9]
     assert chart.allows_silence()
     assert {gap.part for gap in chart.snapshot.incomplete} == {"vitals", "body", "urine"}
+
+
+PROTECTED: list[tuple[dict[str, Any], Any]] = [
+    ({}, ChartProtected()),
+    (full_prefetch(creatinine=...), fetched(incomplete=(Incomplete("creatinine", "chart-protected", "x"),))),
+    (full_prefetch(creatinine=break_the_glass()), UpstreamRefused(403, "scope")),
+    (full_prefetch(creatinine=break_the_glass()), None),
+]
+
+
+@pytest.mark.parametrize(("prefetch", "answer"), PROTECTED)
+def test_a_protected_chart_is_412_and_says_how_to_open_it(prefetch: dict[str, Any], answer: Any) -> None:
+    """VN-13."""
+    with pytest.raises(DataUnavailable) as refused:
+        read(prefetch, answer or NOBODY, grant=GRANT if answer else None)
+    assert refused.value.status == 412
+    assert "break-the-glass" in refused.value.text
+    assert refused.value.code == "chart-protected"
 
 
 def test_a_query_that_failed_alone_is_412_for_creatinine() -> None:

@@ -60,11 +60,16 @@ def test_a_clock_that_is_minutes_off_ends_in_a_page_that_names_the_clock(
     assert "answered 401" in str(card_problem(servers))
 
 
-def test_a_protected_chart_shows_nothing_of_the_patient(servers: TwoServers) -> None:
-    servers.ehr.faults.turn_on("break_the_glass", "4130")
+@pytest.mark.parametrize("code", ["4130", "4131", "4134"])
+def test_a_protected_chart_shows_nothing_of_the_patient_and_says_how_to_open_it(
+    servers: TwoServers, code: str
+) -> None:
+    """VN-13: the user must give a reason in the EHR; launching again alone would not help."""
+    servers.ehr.faults.turn_on("break_the_glass", code)
     page = launch(servers)
-    assert page.status_code == 502
-    assert "chart-refused" in page.text
+    assert page.status_code == 403
+    assert "chart-protected" in page.text
+    assert "break-the-glass" in page.text
     assert "low risk" in page.text  # "... nothing on this page says that the patient is at low risk"
 
 

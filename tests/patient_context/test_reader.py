@@ -3,7 +3,7 @@
 import gzip
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,13 @@ from werkzeug.wrappers import Response
 
 from model.analytes import Analyte
 from model.snapshot import PatientSnapshot
-from patient_context.errors import PatientMismatch, UpstreamRefused, UpstreamUnavailable
+from patient_context.errors import ChartProtected, PatientMismatch, UpstreamRefused, UpstreamUnavailable
 from patient_context.fhir_server import is_under
 from patient_context.queries import QUERY_KEYS
 from patient_context.reader import FhirAccess, read
 from patient_context.reading import SiteReading
 from tests.builders.fhir import (
+    break_the_glass,
     concept,
     medication_request,
     observation,
@@ -43,6 +44,11 @@ def session() -> Iterator[requests.Session]:
 def chart(ehr: Any, session: requests.Session, **settings: Any) -> PatientSnapshot:
     scopes = settings.pop("scopes", None)
     return read(FhirAccess(ehr.url, TOKEN, scopes), patient_id="p1", session=session, now=NOW, **settings)
+
+
+def forbidden(body: Any) -> Callable[[Any], Response]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return lambda _: Response(content, status=403, mimetype="application/fhir+json")
 
 
 def gaps(snapshot: PatientSnapshot) -> list[tuple[str, str]]:
@@ -194,6 +200,43 @@ class TestWholeFailures:
             chart(ehr, session)
         assert refusal.value.status == status
 
+    @pytest.mark.parametrize("code", ["4130", "4131", "4134"])
+    def test_a_protected_patient_is_told_apart_from_a_refusal(
+        self, ehr: Any, session: requests.Session, code: str
+    ) -> None:
+        """VN-13."""
+        ehr.on("Patient/p1", forbidden(break_the_glass(code)))
+        with pytest.raises(ChartProtected) as refusal:
+            chart(ehr, session)
+        assert (refusal.value.status, refusal.value.code) == (403, "chart-protected")
+        assert len([target for target, _ in ehr.requests if target.startswith("Patient")]) == 1  # not tried again
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            break_the_glass("4119"),
+            break_the_glass(system="urn:oid:1.2.3"),
+            operation_outcome(),
+            {"resourceType": "Patient", "issue": break_the_glass()["issue"]},
+            {"resourceType": "OperationOutcome", "issue": [{"details": "4130"}, 7]},
+            [],
+            b"<html>4130</html>",
+            b"",
+        ],
+    )
+    def test_any_other_403_stays_a_refusal(self, ehr: Any, session: requests.Session, body: Any) -> None:
+        ehr.on("Patient/p1", forbidden(body))
+        with pytest.raises(UpstreamRefused) as refusal:
+            chart(ehr, session)
+        assert (refusal.value.status, refusal.value.code) == (403, "upstream-refused")
+
+    def test_a_protected_chart_asked_without_the_patient_is_protected(
+        self, ehr: Any, session: requests.Session
+    ) -> None:
+        ehr.on("Observation", forbidden(break_the_glass()))
+        with pytest.raises(ChartProtected):
+            chart(ehr, session, only=["creatinine", "labs"])
+
     @pytest.mark.parametrize(
         "answer", [500, 302, b"<html>Login</html>", b'{"resourceType": "Pat', operation_outcome()]
     )
@@ -217,6 +260,10 @@ class TestWholeFailures:
 
 
 class TestPartialFailures:
+    def test_a_part_that_alone_is_protected_is_named_so(self, ehr: Any, session: requests.Session) -> None:
+        ehr.on("Condition", forbidden(break_the_glass()))
+        assert gaps(chart(ehr, session)) == [("conditions", "chart-protected")]
+
     @pytest.mark.parametrize(
         ("answer", "code"),
         [
