@@ -58,13 +58,13 @@ def read_overlay(path: Path, public_key: str) -> Recalibration:
         with path.open("rb") as file:
             held = json.loads(file.read(MAX_BYTES))
         overlay, signature = held["recalibration"], _decoded(held["signature"])
+        signed = _canonical(overlay)
     except OSError as problem:
         raise RecalibrationRefused(
             "missing", Sentence("This site's recalibration file cannot be read.")
         ) from problem
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise RecalibrationRefused("malformed", Sentence("This site's recalibration is malformed.")) from problem
-    signed = _canonical(overlay)
     try:
         public_key_from(public_key).verify(signature, signed)
     except (InvalidSignature, ValueError) as problem:

@@ -94,7 +94,18 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "missing"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"recalibration": {}, "signature": 1}', '{"recalibration": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"recalibration": {}, "signature": 1}',
+        '{"recalibration": 1}',
+        pytest.param("[" * 200_000, id="nested beyond the parser"),
+        pytest.param('{"recalibration": {"a": "\\ud800"}, "signature": "AAAA"}', id="half a character"),
+    ],
+)
 def test_a_file_that_is_no_overlay_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "ward.json").write_text(text, encoding="utf-8")
     assert refusal(tmp_path) in ("malformed", "tampered")
