@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     configure_logs(settings.log_level)
     app = Flask("app", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=_MAX_BODY_BYTES)
+    app.url_map.merge_slashes = False  # a redirect of the router's would name the host the caller said
     app.extensions["aki"] = services
     _identify_requests(app)
     count_answers(app)

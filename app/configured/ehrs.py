@@ -18,6 +18,7 @@ from app.configured.site_page import DEFAULT_SITE_PAGE, SitePage
 from cds_hooks.clients import CdsClient, CdsClientRegistry
 from cds_hooks.decision import DEFAULT_CARD_POLICY, CardPolicy
 from cds_hooks.errors import MisconfiguredClient
+from launch.errors import UnknownIssuer
 from launch.registry import EhrRegistration, EhrRegistry
 from model.policy import SitePolicy
 from patient_context.queries import PrefetchVariant
@@ -72,8 +73,15 @@ class Ehrs:
         return len(self._by_id)
 
     def by_id(self, ehr_id: str) -> EhrConfig:
-        """The EHR with this id. Raises KeyError."""
-        return self._by_id[ehr_id]
+        """The EHR with this id. Raises UnknownIssuer: it may have been struck off the list since a launch."""
+        found = self.find(ehr_id)
+        if found is None:
+            raise UnknownIssuer
+        return found
+
+    def find(self, ehr_id: str) -> EhrConfig | None:
+        """The EHR with this id, or None."""
+        return self._by_id.get(ehr_id)
 
 
 def load_configuration() -> tuple[Settings, Ehrs]:

@@ -84,7 +84,8 @@ def _site_page(ehrs: Ehrs) -> SitePage:
     """The site's word, where the request is about one EHR; elsewhere only if there is no other."""
     ehr_id = g.get("ehr_id")
     if ehr_id is not None:
-        return ehrs.by_id(ehr_id).page
+        ehr = ehrs.find(ehr_id)
+        return ehr.page if ehr else SitePage()
     pages = [ehr.page for ehr in ehrs]
     return pages[0] if len(pages) == 1 else SitePage()
 

@@ -6,6 +6,7 @@ random and stored as a hash; tokens and context are sealed. A row that has expir
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from launch.pending import BrowserTicket
 
 COOKIE_PREFIX: Final = "__Host-aki-"
 _TOUCH_EVERY: Final = timedelta(seconds=30)
+_LAUNCH_ID: Final = re.compile(r"[0-9a-f]{24}")  # as `new_launch_id` makes them
 
 Clock = Callable[[], datetime]
 
@@ -126,6 +128,8 @@ class LaunchSessions:
     def open(self, launch_id: str, cookies: Mapping[str, str]) -> LaunchSession:
         """The session, for the browser that holds the launch's cookie. Raises SessionMissing, SessionExpired."""
         secret = cookies.get(cookie_name(launch_id), "")
+        if not _LAUNCH_ID.fullmatch(launch_id):  # never asked of a database: PostgreSQL fails at a NUL
+            raise SessionMissing
         with Session(self._engine) as db, db.begin():
             row = db.get(LaunchSessionRow, launch_id)
             if row is None or not hmac.compare_digest(row.browser_hash, digest_of(secret)):

@@ -52,7 +52,7 @@ def pages_blueprint(
         """What this is, and the standalone launch of each registered EHR."""
         return render_template("home.html", ehrs=[_launch_link(config) for config in services.ehrs])
 
-    @pages.get("/p/<launch_id>/")
+    @pages.get("/p/<launch_id>/", strict_slashes=False)
     def patient(launch_id: str) -> Response | str:
         """One patient, read now, for the browser that launched. Raises what `app.web.errors` turns into a page."""
         session = enter(services.sessions, launch_id)

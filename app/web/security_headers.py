@@ -42,7 +42,7 @@ def add_security_headers(app: Flask, ehrs: Ehrs, *, is_https: bool) -> None:
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
         if is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        if not _may_be_kept():
+        if response.status_code >= 400 or not _may_be_kept():
             headers["Cache-Control"] = "no-store"
         return response
 
@@ -56,7 +56,8 @@ def _frame_ancestors(ehrs: Ehrs) -> str:
     """The EHR of this launch. A refused launch of an unknown EHR shows in the frame of any registered one."""
     ehr_id = g.get("ehr_id")
     if ehr_id is not None:
-        origins = set(ehrs.by_id(ehr_id).launch.frame_ancestors)
+        ehr = ehrs.find(ehr_id)
+        origins = set(ehr.launch.frame_ancestors) if ehr else set()
     elif request.endpoint in _LAUNCH_ENDPOINTS:
         origins = {origin for ehr in ehrs for origin in ehr.launch.frame_ancestors}
     else:

@@ -135,3 +135,35 @@ def test_a_next_link_or_reference_to_another_hospital_is_not_followed_with_the_t
     page = client.get(done.headers["Location"], base_url="https://aki")
     assert page.status_code == 200
     assert other.asked == []
+
+
+@pytest.mark.parametrize("path", ["/p/abc", "/p//abc/", "//evil.test/", "/static//page.css", "/cds-services//"])
+def test_no_answer_names_the_host_a_caller_made_up(client, path: str) -> None:
+    answer = client.get(path, headers={"Host": "evil.test"})
+    assert "Location" not in answer.headers
+    assert "evil.test" not in answer.text
+
+
+@pytest.mark.parametrize("launch_id", ["%00", "a%00b", "..", "%F0%9F%98%80", "x" * 3000, "0" * 24 + "%0A"])
+@pytest.mark.parametrize("rest", ["/", "/style.css", "/write/assessment", "/written/%00"])
+def test_a_launch_id_that_is_none_is_a_session_that_is_missing(client, launch_id: str, rest: str) -> None:
+    assert client.get(f"/p/{launch_id}{rest}").status_code in (403, 404)
+
+
+def test_when_an_ehr_is_struck_off_the_list_its_open_pages_end_with_a_page_that_says_so(
+    client, ehr, services, clock, tmp_path: Path
+) -> None:
+    page = _return(client, state=_begin(client, ehr)["state"], code="c").headers["Location"]
+    half_way = _begin(client, ehr)["state"]
+    remaining = local_ehrs(ehr_table("http://127.0.0.1:9", id="third"))
+    later = create_app(services=open_services(services.settings, ehrs=remaining, clock=clock)).test_client()
+    later._cookies = client._cookies  # the same browser
+    for answer in (
+        later.get(page, base_url="https://aki"),
+        later.get(f"{page}style.css", base_url="https://aki"),
+        later.get(f"{page}write/assessment", base_url="https://aki"),
+        later.get("/callback", query_string={"state": half_way, "code": "c"}, base_url="https://aki"),
+    ):
+        assert answer.status_code == 403
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "This EHR is not registered here" in answer.text
