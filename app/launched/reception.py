@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from flask import Blueprint, Response, g, render_template
+from flask import Blueprint, Response, g, render_template, url_for
 
 from app.auditing.trail import Action, AuditEvent, AuditFailed
 from app.launched.entry import enter, require_form_token
@@ -72,9 +72,16 @@ def session_blueprint(services: AppServices) -> Blueprint:
         require_form_token(session)
         revoked = services.token_life.end(session)
         services.audit.record(_event("launch-ended", "revoked" if revoked else "not-revoked", session))
-        response = Response(render_template("ended.html"), mimetype="text/html")
+        forget_url = url_for("session.forget")
+        response = Response(render_template("ended.html", style_url=forget_url), mimetype="text/html")
         drop_ticket(response, session.id)
         return response
+
+    @blueprint.get("/ended.css")
+    def forget() -> Response:
+        """Nothing but the wish that the browser drop what it keeps of this app. It must come after the page that
+        says so: what the page before it showed is kept for the Back button only when that one has begun."""
+        return Response(mimetype="text/css", headers={"Clear-Site-Data": '"cache"'})
 
     return blueprint
 

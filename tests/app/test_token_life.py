@@ -227,6 +227,8 @@ def test_ending_destroys_the_session_revokes_both_tokens_and_takes_the_cookie_ba
     assert response.status_code == 200
     assert "The session has ended" in response.text
     assert "Max-Age=0" in response.headers["Set-Cookie"]
+    assert '<link rel="stylesheet" href="/ended.css">' in response.text
+    assert client.get("/ended.css").headers["Clear-Site-Data"] == '"cache"'
     revoked = [asked.form for asked in ehr.asked if asked.path == "/auth/revoke"]
     assert [(form["token"], form["token_type_hint"]) for form in revoked] == [
         ("rt-1", "refresh_token"),

@@ -30,12 +30,16 @@ _QUALITY = 42
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: which patient, in which surroundings. `path` is below the patient's page."""
+    """One picture: which patient, in which surroundings.
+
+    `path` is below the patient's page; `left_for`, such as "16:00", is how long nobody touches it.
+    """
 
     name: str
     situation: str
     width: int = 1280
     path: str = ""
+    left_for: str = ""
     faults: dict[str, str] = field(default_factory=dict)
     preferences: dict[str, Any] = field(default_factory=dict)
     media: str = "screen"
@@ -52,6 +56,7 @@ SHOTS = (
     Shot("state-dark", "stage_2", preferences={"color_scheme": "dark"}),
     Shot("state-print", "stage_2", 794, media="print"),
     Shot("state-320", "stage_2", 320),
+    Shot("state-expired", "stage_2", 1000, left_for="16:00"),
     Shot("write-preview", "stage_2", 1000, path="write/assessment"),
 )
 
@@ -94,10 +99,14 @@ def _take(browser: Browser, demo: DemoSetting, shot: Shot, target: Path) -> None
     page = context.new_page()
     if shot.faults:
         set_faults(page, demo, **shot.faults)
+    if shot.left_for:
+        page.clock.install()
     address = open_alone(page, demo, shot.situation)
     page.set_viewport_size({"width": shot.width, "height": 800})
     if shot.path:
         page.goto(f"{address}{shot.path}")
+    if shot.left_for:
+        page.clock.run_for(shot.left_for)
     if shot.media == "print":
         page.emulate_media(media="print")
     _picture(page, target / f"{shot.name}.{'png' if shot.name == 'patient' else 'jpg'}")

@@ -134,7 +134,7 @@ def test_keyboard_reaches_every_control_in_reading_order_and_shows_where_it_is(
     expected = [
         "Read again",
         "48 hours",
-        "The 12 values",
+        "The course as",
         "All 16 inputs",
         "Draft a creatinine",
         "Write this",
@@ -191,7 +191,7 @@ def test_chart_has_a_name_that_tells_its_course_and_a_table_beside_it(view: View
     open_alone(page, demo, "stage_2")
     chart = page.get_by_role("img", name=re.compile(r"Creatinine from .* First: .* Latest: .* The table below"))
     expect(chart).to_be_visible()
-    page.get_by_text("values as a table").click()
+    page.get_by_text("The course as tables").click()
     expect(page.get_by_role("table", name=re.compile("Creatinine values"))).to_be_visible()
 
 

@@ -1,4 +1,4 @@
-"""Writing back in a real browser, the hand-over, and how a chart leaves the screen."""
+"""Writing back in a real browser, and the hand-over."""
 
 import re
 
@@ -69,17 +69,6 @@ def test_banner_says_whose_chart_and_how_old_the_reading_is(page: Page, demo: De
     page.clock.run_for("20:00")
     expect(page.locator("#read-age")).to_have_text(re.compile(r"\((19|20|21) min ago\)"))
     expect(page.locator("#read-age")).to_have_class(re.compile("banner__age--stale"))
-
-
-def test_chart_left_open_is_hidden_when_its_session_ends(page: Page, demo: DemoSetting) -> None:
-    page.clock.install()
-    name = open_first(page, demo, "stage_2")
-    framed(page).locator("h1").wait_for()
-    page.goto(next(frame.url for frame in page.frames if frame.url.startswith(demo.app_url)))
-    expect(page.locator("body")).to_contain_text(name)
-    page.clock.run_for("13:00:00")
-    expect(page.get_by_role("alert")).to_contain_text("This session has ended")
-    expect(page.locator("body")).not_to_contain_text(name)
 
 
 def test_slow_ehr_gives_a_partial_page_or_a_clear_refusal_and_never_low_risk(
