@@ -3,7 +3,7 @@
 The same function says it (`model.training.labels`), so a model that is watched is judged by what it was taught.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -43,7 +43,12 @@ PENDING: Final = FollowUp("pending")
 
 
 def follow_up(
-    creatinine: Iterable[Measurement], stays: Iterable[Stay], *, head: Head, predicted_at: datetime, now: datetime
+    creatinine: Collection[Measurement],
+    stays: Iterable[Stay],
+    *,
+    head: Head,
+    predicted_at: datetime,
+    now: datetime,
 ) -> FollowUp:
     """What came of a prediction, as far as these results tell by `now`.
 
@@ -51,6 +56,8 @@ def follow_up(
     for late results have passed.
     """
     due = now >= predicted_at + HORIZON + LATE_RESULTS
+    if not due and all(one.at <= predicted_at for one in creatinine):
+        return PENDING  # nothing was measured since: the usual case, and asked at every look at the patient
     course = _course(creatinine, _began_at(stays, predicted_at, now), predicted_at, now)
     if course.latest_at(0.0) is None:
         return PENDING  # not even what was predicted from is there: these results cannot tell

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -83,6 +83,9 @@ class AuditEvent:
     unread: tuple[str, ...] | None = None
     tenant: str | None = None
     opened_from_card: str | None = None
+
+
+_FIELDS: Final = tuple(field.name for field in fields(AuditEvent))  # flat: nothing to copy
 
 
 class AuditTrail:
@@ -162,6 +165,6 @@ def operator() -> str:
 
 def _body(event: AuditEvent, seq: int, at: datetime) -> str:
     """Canonical JSON: sorted keys, no spaces, absent rather than null."""
-    fields = {name: value for name, value in asdict(event).items() if value not in (None, ())}
-    fields |= {"seq": seq, "at": at.astimezone(UTC).isoformat()}
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    given = {name: value for name in _FIELDS if (value := getattr(event, name)) not in (None, ())}
+    given |= {"seq": seq, "at": at.astimezone(UTC).isoformat()}
+    return json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

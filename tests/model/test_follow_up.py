@@ -106,3 +106,8 @@ def test_the_label_is_the_one_of_the_training_table(peak: float) -> None:
         if mark.hour == 0.0
     )
     assert (onset(creatinine(*points)).status == "event") is landmark.outcome
+
+
+def test_before_anything_was_measured_since_there_is_nothing_to_tell_even_in_aki() -> None:
+    for seen in (STEADY, ((-20.0, 0.9), (-2.0, 3.0)), ((-20.0, 4.5),), ()):
+        assert onset(creatinine(*seen), DUE - timedelta(seconds=1)) == PENDING
