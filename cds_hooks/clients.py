@@ -58,6 +58,14 @@ def _origin(origin: str) -> str:
     return origin
 
 
+def _holds_public_keys(jwks: Mapping[str, Any]) -> bool:
+    keys = jwks.get("keys")
+    return any(
+        isinstance(key, Mapping) and key.get("kty") in ("EC", "RSA") and key.get("kid") and "d" not in key
+        for key in (keys if isinstance(keys, list) else ())
+    )
+
+
 class CdsClient(BaseModel):
     """One EHR as a CDS client: how it proves itself, which FHIR servers it may name, how it is answered."""
 
@@ -67,7 +75,7 @@ class CdsClient(BaseModel):
     iss: str = Field(min_length=1, description="exactly as the JWT says it")
     fhir_servers: tuple[Annotated[str, AfterValidator(_fhir_base)], ...] = ()
     jwks: dict[str, Any] | None = Field(default=None, repr=False, description="static key set; nothing is fetched")
-    jku: str | None = Field(default=None, validation_alias=AliasChoices("jku", "jwks_uri"))
+    jku: str | None = Field(default=None, min_length=1, validation_alias=AliasChoices("jku", "jwks_uri"))
     algorithms: tuple[Algorithm, ...] = Field(default=("ES384", "RS384"), min_length=1)
     audiences: tuple[str, ...] = Field(default=(), description="accepted beside the exact URL called (CH-49)")
     tenant: str | None = None
@@ -88,6 +96,8 @@ class CdsClient(BaseModel):
     def _keys_come_from_somewhere(self) -> "CdsClient":
         if self.jwks is None and self.jku is None and not self.allow_unauthenticated:
             raise ValueError("needs jwks (static) or jku: without keys no token can be verified")
+        if self.jwks is not None and not _holds_public_keys(self.jwks):
+            raise ValueError("jwks holds no public EC or RSA key with a kid: no token could be verified")
         return self
 
     @model_validator(mode="after")

@@ -88,6 +88,11 @@ def _as_origin(url: str) -> str:
     return origin
 
 
+def _as_address(url: str) -> str:
+    origin_of(url)
+    return url
+
+
 def _as_scope(token: str) -> str:
     if not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", token):
         raise ValueError("is not one scope (no spaces, quotes or backslashes)")
@@ -96,6 +101,7 @@ def _as_scope(token: str) -> str:
 
 BaseUrl = Annotated[str, AfterValidator(_as_base)]
 Origin = Annotated[str, AfterValidator(_as_origin)]
+Address = Annotated[str, AfterValidator(_as_address)]
 Scope = Annotated[str, AfterValidator(_as_scope)]
 
 
@@ -141,10 +147,15 @@ class EhrRegistration(BaseModel):
     """Asks for a refresh token, where a launch must outlive its access token (SL-29). Most need none."""
     authorize_method: Literal["auto", "post"] = "auto"
     """"auto": GET, and POST for an address too long for some servers; "post": always POST (SL-21)."""
-    redirect_uri: str | None = None
-    id_token_issuer: str | None = None
+    redirect_uri: Address | None = None
+    id_token_issuer: Address | None = None
     """Where the `iss` of id_tokens is not the published `issuer` (SL-42)."""
-    id_token_algorithms: tuple[IdTokenAlgorithm, ...] = ("RS256", "ES384", "ES256", "RS384")
+    id_token_algorithms: Annotated[tuple[IdTokenAlgorithm, ...], Field(min_length=1)] = (
+        "RS256",
+        "ES384",
+        "ES256",
+        "RS384",
+    )
     allow_missing_nonce: bool = False
     """For authorization servers that do not echo the nonce; PKCE then carries the protection alone."""
     trusted_origins: tuple[Origin, ...] = ()

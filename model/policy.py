@@ -4,6 +4,7 @@
 `[ehr.policy]` table of `ehrs.toml`, refusing unknown keys and naming each wrong one.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -82,11 +83,11 @@ class SitePolicy:
         if (self.recalibration is None) != (self.recalibration_key is None):
             raise ValueError("recalibration and recalibration_key: give both or neither")
         for name in ("urine_max_interval_hours", "current_creatinine_max_age_days", "height_max_age_days"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be greater than 0")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a number greater than 0")
         for name in ("nhs_reference_interval_male_umol_l", "nhs_reference_interval_female_umol_l"):
             low, high = getattr(self, name)
-            if not 0 < low < high:
+            if not 0 < low < high < math.inf:
                 raise ValueError(f"{name} must be (low, high) with 0 < low < high")
 
 

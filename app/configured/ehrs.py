@@ -26,6 +26,8 @@ from patient_context.reading import SiteReading
 
 _PARTS = ("cds", "reading", "policy", "page")
 _CARDS = "cards"  # the table [ehr.cds.cards]
+# Where an entry's own fields are wrong its parts are still checked, against an EHR that is in nobody's way.
+_ASSUMED = EhrRegistration(id="x", name="x", iss="https://ehr.invalid/fhir", client_id="x", allow_http=True)
 T = TypeVar("T")
 
 
@@ -109,6 +111,8 @@ def load_ehrs(path: Path, *, development: bool) -> Ehrs:
         raise ConfigurationError([f"{path.name}: cannot be read"]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{path.name}: is not TOML: {error}"]) from None
+    except RecursionError:
+        raise ConfigurationError([f"{path.name}: is nested too deeply"]) from None
     return ehrs_from(document, development=development)
 
 
@@ -132,35 +136,33 @@ def ehrs_from(document: Mapping[str, Any], *, development: bool) -> Ehrs:
 
 def _ehr(table: Mapping[str, Any], place: str, problems: list[str]) -> EhrConfig | None:
     own = {name: value for name, value in table.items() if name not in _PARTS}
-    registration = _checked(lambda: EhrRegistration(**_with_secret(own)), place, problems)
-    reading = _checked(lambda: _from_table(SiteReading, table.get("reading", {})), f"{place}.reading", problems)
-    policy = _checked(lambda: _from_table(SitePolicy, table.get("policy", {})), f"{place}.policy", problems)
+    registration = _checked(lambda: EhrRegistration(**_with_secret(own, place, problems)), place, problems)
+    reading = _part(SiteReading, table.get("reading", {}), f"{place}.reading", problems)
+    policy = _part(SitePolicy, table.get("policy", {}), f"{place}.policy", problems)
     cards = _checked(lambda: _card_policy(table.get("cds")), f"{place}.cds.{_CARDS}", problems)
-    if registration is None:
-        return None
     cds = None
     if "cds" in table:
-        cds = _checked(lambda: _cds_client(table["cds"], registration), f"{place}.cds", problems)
-    page = _checked(lambda: _from_table(SitePage, table.get("page", {})), f"{place}.page", problems)
-    if reading is None or policy is None or cards is None or page is None:
+        cds = _checked(lambda: _cds_client(table["cds"], registration or _ASSUMED), f"{place}.cds", problems)
+    page = _part(SitePage, table.get("page", {}), f"{place}.page", problems)
+    if registration is None or reading is None or policy is None or cards is None or page is None:
         return None
     return EhrConfig(launch=registration, cds=cds, reading=reading, policy=policy, cards=cards, page=page)
 
 
-def _with_secret(table: Mapping[str, Any]) -> dict[str, Any]:
+def _with_secret(table: Mapping[str, Any], place: str, problems: list[str]) -> dict[str, Any]:
     """`client_secret_file` names a file that holds the secret, so that the registry itself holds none."""
     rest = {name: value for name, value in table.items() if name != "client_secret_file"}
     if "client_secret_file" not in table:
         return rest
     if "client_secret" in table:
-        raise ValueError("client_secret and client_secret_file: give one of them")
+        problems.append(f"{place}: client_secret and client_secret_file: give one of them")
+        return rest
     try:
-        return {
-            **rest,
-            "client_secret": Path(str(table["client_secret_file"])).read_text(encoding="utf-8").strip(),
-        }
-    except (OSError, UnicodeDecodeError):
-        raise ValueError("client_secret_file: cannot be read") from None
+        held = Path(str(table["client_secret_file"])).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError, ValueError):
+        problems.append(f"{place}: client_secret_file: cannot be read")
+        held = "unread"  # so that nothing else is said of it
+    return {**rest, "client_secret": held}
 
 
 def _cds_client(table: Any, registration: EhrRegistration) -> CdsClient:
@@ -184,14 +186,17 @@ def _card_policy(cds_table: Any) -> CardPolicy:
     return TypeAdapter(CardPolicy).validate_python(table)
 
 
-def _from_table(kind: type[T], table: Any) -> T:
-    """A room's frozen dataclass from a TOML table; unknown names are problems."""
+def _part(kind: type[T], table: Any, place: str, problems: list[str]) -> T | None:
+    """A room's frozen dataclass from a TOML table; unknown names are problems beside those of the known ones."""
     if not isinstance(table, dict):
-        raise ValueError("must be a table")
-    unknown = sorted(table.keys() - {field.name for field in fields(kind)})  # type: ignore[arg-type]
+        problems.append(f"{place}: must be a table")
+        return None
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(table.keys() - known)
     if unknown:
-        raise ValueError(f"{', '.join(unknown)}: not known here")
-    return TypeAdapter(kind).validate_python(table)
+        problems.append(f"{place}: {', '.join(unknown)}: not known here")
+    told = {name: value for name, value in table.items() if name in known}
+    return _checked(lambda: TypeAdapter(kind).validate_python(told), place, problems)
 
 
 def _checked(build: Callable[[], T], place: str, problems: list[str]) -> T | None:

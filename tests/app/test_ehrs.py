@@ -67,9 +67,58 @@ def test_a_client_secret_may_live_in_its_own_file(tmp_path: Path) -> None:
     assert _problems(ehr_table(LOCAL, **missing)) == ("ehr[0]: client_secret_file: cannot be read",)
 
 
+def test_a_wrong_entry_hides_no_problem_of_its_secret_its_parts_or_its_other_fields() -> None:
+    found = _problems(
+        ehr_table(
+            LOCAL,
+            iss="ftp://x",
+            client_secret_file="/nowhere",
+            cds={"algorithms": ["none"], "colour": "red"},
+            page={"language": "xx", "size": 3},
+            policy={"height_max_age_days": "old", "weight": 1},
+        )
+    )
+    assert {problem.rpartition(": ")[0] for problem in found} >= {
+        "ehr[0]: client_secret_file",
+        "ehr[0].iss",
+        "ehr[0].cds.algorithms[0]",
+        "ehr[0].cds.colour",
+        "ehr[0].page.language",
+        "ehr[0].page: size",
+        "ehr[0].policy.height_max_age_days",
+        "ehr[0].policy: weight",
+    }
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("ehr[0].redirect_uri", {"redirect_uri": "callback"}),
+        ("ehr[0].id_token_issuer", {"id_token_issuer": ""}),
+        ("ehr[0].id_token_algorithms", {"id_token_algorithms": []}),
+        ("ehr[0].policy", {"policy": {"current_creatinine_max_age_days": float("nan")}}),
+        ("ehr[0].policy", {"policy": {"nhs_reference_interval_male_umol_l": [60, float("inf")]}}),
+        ("ehr[0].cds.jku", {"cds": {"jku": ""}}),
+        ("ehr[0].cds", {"cds": {"jwks": {}}}),
+        ("ehr[0].cds", {"cds": {"jwks": {"keys": [{"kty": "oct", "kid": "a", "k": "AAAA"}]}}}),
+        ("ehr[0].cds", {"cds": {"jwks": {"keys": [{"kty": "EC", "kid": "a", "d": "AAAA"}]}}}),
+    ],
+)
+def test_a_value_that_would_fail_only_in_use_is_a_problem_of_the_start(place: str, change: dict[str, Any]) -> None:
+    (problem,) = _problems(ehr_table(LOCAL, **change))
+    assert problem.startswith(f"{place}: ")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(None, "does not exist"), ("[[ehr", "is not TOML"), ("ehr = 3", "must be"), ("[other]\n", "is not known")],
+    [
+        (None, "does not exist"),
+        ("[[ehr", "is not TOML"),
+        ("ehr = 3", "must be"),
+        ("[other]\n", "is not known"),
+        ("a = " + "[" * 3000, "nested too deeply"),
+    ],
+    ids=["missing", "not TOML", "no table", "unknown", "bomb"],
 )
 def test_an_unusable_file_says_why(tmp_path: Path, text: str | None, words: str) -> None:
     path = tmp_path / "ehrs.toml"
