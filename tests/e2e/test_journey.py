@@ -30,7 +30,7 @@ def test_another_time_window_is_a_click_and_stays_on_the_same_patient(
     name = open_first(page, demo, "stage_2")
     chart = framed(page)
     chart.get_by_role("link", name="All", exact=True).click()
-    expect(chart.locator(".windows [aria-current]")).to_have_text("All")
+    expect(chart.get_by_role("navigation", name="Time window").locator("[aria-current]")).to_have_text("All")
     expect(chart.get_by_role("heading", level=1)).to_have_text(name)
     assert complaints == []
 
