@@ -39,6 +39,8 @@ _KNOWN: Final = select(
     )
     | (PredictionRow.id == bindparam("this"))
 )
+#: Judged in one look: predictions wait three days, so a creatinine every three hours. More wait for the next.
+_MOST_SETTLED: Final = 24
 _UNIT_REFUSAL: Final = "unit-"  # how the codes of results refused for their unit begin
 
 
@@ -157,14 +159,15 @@ def _settled(known: Sequence[Any], look: Look) -> list[tuple[str, FollowUp, date
     if any(gap.part == Analyte.CREATININE.value for gap in snapshot.incomplete):
         return []
     creatinine = snapshot.measurements(Analyte.CREATININE)
+    waiting = [one for one in known if one.outcome == "pending" and one.predicted_at < now]
+    newest = sorted(waiting, key=lambda one: one.predicted_at, reverse=True)[:_MOST_SETTLED]
     found = [
         (
             one.id,
             follow_up(creatinine, snapshot.stays, head=one.head, predicted_at=one.predicted_at, now=now),
             now,
         )
-        for one in known
-        if one.outcome == "pending" and one.predicted_at < now
+        for one in newest
     ]
     return [each for each in found if each[1].status != "pending"]
 

@@ -8,16 +8,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from flask import Flask, Response, request
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 from werkzeug.exceptions import ServiceUnavailable
 
 from app.web.error_pages import error_response
 
 RETRY_AFTER_SECONDS: Final = 5
 _WATCHERS: Final = frozenset({"health.health", "health.ready", "health.metrics"})
+_SILENCE_SECONDS: Final = 0.05
 _line = threading.local()
 
 P = ParamSpec("P")
@@ -39,11 +40,19 @@ class WaitingLine(ThreadPoolExecutor):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker with a line that is measured."""
+    """gunicorn's threaded worker with a line that is measured, whose threads do not wait for the silent."""
 
     def get_thread_pool(self) -> WaitingLine:
         """The pool each request passes through."""
         return WaitingLine(max_workers=self.cfg.threads)
+
+    def handle(self, conn: Any) -> Any:
+        """Serve a connection. One on which nothing comes goes back to the poller instead of keeping a thread.
+
+        Browsers open connections in advance; gunicorn itself gives each five seconds of a thread.
+        """
+        is_silent = not (conn.initialized or conn.data_ready or conn.wait_for_data(_SILENCE_SECONDS))
+        return _DEFER if is_silent else super().handle(conn)
 
 
 def waited_seconds() -> float:

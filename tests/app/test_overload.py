@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from gunicorn.workers import gthread
 
 from app.factory import create_app
 from app.services import open_services
@@ -65,3 +66,24 @@ def test_work_behind_other_work_knows_how_long_it_stood_in_line(monkeypatch: pyt
         go_on.set()
         assert second.result(5) == 3.0
         assert first.result(5) in (0.0, 3.0)  # it may be begun before or after the clock was moved
+
+
+class _Connection:
+    """What the worker asks of a connection; `says` is whether anything comes on it."""
+
+    initialized = False
+    data_ready = False
+
+    def __init__(self, says: bool) -> None:
+        self._says = says
+
+    def wait_for_data(self, seconds: float) -> bool:
+        assert seconds < 1
+        return self._says
+
+
+def test_a_connection_on_which_nothing_comes_keeps_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gthread.ThreadWorker, "handle", lambda *_: "served")
+    worker = object.__new__(overload.Worker)
+    assert worker.handle(_Connection(says=False)) is gthread._DEFER
+    assert worker.handle(_Connection(says=True)) == "served"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,11 +12,13 @@ from sqlalchemy import Engine, select
 from app.auditing.trail import AuditEvent, AuditFailed, AuditTrail
 from app.storage.encryption import SealedBox
 from app.storage.tables import PredictionRow
+from app.watching import predictions
 from app.watching.inputs import UNKNOWN, InputSummary, summary_of, training_tenths
 from app.watching.predictions import Look, Predictions, sealed_context
 from model.artifact import load_bundled_model
 from model.assess import assess
 from model.assessment import Assessment
+from model.follow_up import FollowUp
 from model.policy import DEFAULT_POLICY
 from model.snapshot import Incomplete, PatientSnapshot, Rejected
 from tests.builders.assessed import NOW, creatinine, snapshot
@@ -136,6 +138,24 @@ def test_the_next_read_of_the_chart_settles_what_came_of_it(see: Seen, database:
     assert (first.outcome, first.event_at) == ("event", NOW + timedelta(hours=20))
     assert first.settled_at == NOW + timedelta(hours=21)
     assert [(row.head, row.outcome) for row in others] == [("progression", "pending")]
+
+
+def test_one_look_judges_a_bounded_number_of_waiting_predictions(
+    see: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[datetime] = []
+
+    def follow_up(*_: Any, predicted_at: datetime, **__: Any) -> FollowUp:
+        judged.append(predicted_at)
+        return FollowUp("pending")
+
+    monkeypatch.setattr(predictions, "follow_up", follow_up)
+    chart = [creatinine(100, 0.9), creatinine(46, 0.92)]
+    for later in range(30):
+        judged.clear()
+        chart.append(creatinine(3 - later / 10, 0.9))
+        see(snapshot(*chart), later / 10)
+    assert judged == [NOW + timedelta(hours=later / 10) for later in range(28, 4, -1)]
 
 
 def test_without_a_later_creatinine_the_outcome_is_unknown_after_three_days(see: Seen, database: Engine) -> None:
