@@ -9,15 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cds_hooks import wording
-from cds_hooks.answers import Answer, card_context, stay_silent
+from cds_hooks.answers import Answer, HookCall, assess_chart
 from cds_hooks.card_detail import finding, missing, provenance
 from cds_hooks.cards import Card, CardContext, assemble, plain_creatinine
-from cds_hooks.case import case_of
-from cds_hooks.chart import ChartSource, read_chart
 from cds_hooks.decision import CardKind, Indicator, Show, Silent, never_spoken_about, question_does_not_apply
-from cds_hooks.hook_request import HookRequest
 from cds_hooks.order_review import is_running
-from cds_hooks.services import ENCOUNTER_DISCHARGE, CdsDependencies
 from cds_hooks.suggestions import MOST, SuggestionContext, suggest_diagnosis, suggest_order
 from model.applicability import has_problem
 from model.assessment import AkiEpisode, Assessment, EpisodeState, InsufficientData, NotApplicable, Outcome
@@ -45,20 +41,14 @@ class DischargeFinding:
     episode: AkiEpisode | None
 
 
-def answer_discharge(
-    hook: HookRequest, source: ChartSource, deps: CdsDependencies, *, ehr_id: str, now: datetime
-) -> Answer:
-    """The answer to one encounter-discharge call. Raises the errors of `read_chart` and `stay_silent`."""
-    chart = read_chart(hook, source, now=now)
-    outcome = deps.assess(chart.snapshot, now, ehr_id)
-    model_sha256 = outcome.model.sha256 if outcome.model else None
-    case = case_of(outcome, chart.snapshot, now)
-    found = find_at_discharge(outcome, chart.snapshot, hook.encounter_id, now)
+def answer_discharge(call: HookCall) -> Answer:
+    """The answer to one encounter-discharge call. Raises DataUnavailable, WrongPatient."""
+    assessed = assess_chart(call)
+    outcome, snapshot = assessed.outcome, assessed.snapshot
+    found = find_at_discharge(outcome, snapshot, call.hook.encounter_id, call.now)
     if isinstance(found, Silent) or not isinstance(outcome, Assessment):
-        silence = found if isinstance(found, Silent) else Silent("nothing-to-assess")
-        return stay_silent(silence, chart, model_sha256, case)
-    context = card_context(ENCOUNTER_DISCHARGE, hook, chart, deps, ehr_id=ehr_id, now=now)
-    return Answer((_card(found, outcome, chart.snapshot, context),), model_sha256=model_sha256, case=case)
+        return assessed.silent(found if isinstance(found, Silent) else Silent("nothing-to-assess"))
+    return assessed.showing(_card(found, outcome, snapshot, assessed.card_context()))
 
 
 def find_at_discharge(

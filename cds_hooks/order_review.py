@@ -7,15 +7,12 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from cds_hooks.answers import Answer, card_context, stay_silent
+from cds_hooks.answers import Answer, AssessedCall, HookCall, assess_chart
 from cds_hooks.cards import Card
-from cds_hooks.case import case_of
-from cds_hooks.chart import ChartSource, read_chart
 from cds_hooks.decision import CardPolicy, Indicator, Silent, never_spoken_about
 from cds_hooks.draft_orders import DraftOrder, Drafts, read_drafts
-from cds_hooks.hook_request import HookRequest
 from cds_hooks.order_cards import NotCounted, OrderFinding, build_order_card, build_unrecognised_card
-from cds_hooks.services import CdsDependencies, Service
+from cds_hooks.services import ORDER_SIGN
 from model.caution_table import Severity
 from model.drug_cautions import Caution, cautions
 from model.drugs import DrugFacts, Recognition, recognise
@@ -29,36 +26,38 @@ _log = logging.getLogger(__name__)
 _RANK = {Indicator.CRITICAL: 0, Indicator.WARNING: 1, Indicator.INFO: 2}
 
 
-def answer_orders(
-    service: Service, hook: HookRequest, source: ChartSource, deps: CdsDependencies, *, ehr_id: str, now: datetime
-) -> Answer:
-    """The answer to one order hook. Raises the errors of `read_drafts`, `read_chart` and `stay_silent`."""
-    signing = service.hook == "order-sign"
-    drafts = read_drafts(hook.context, patient_id=hook.patient_id, selected_only=not signing)
+def answer_orders(call: HookCall) -> Answer:
+    """The answer to one order hook. Raises RequestUnreadable, DataUnavailable, WrongPatient."""
+    signing = call.service is ORDER_SIGN
+    drafts = read_drafts(call.hook.context, patient_id=call.hook.patient_id, selected_only=not signing)
     if drafts.of_others:
         _log.warning("cds drafts named another patient and were not looked at: count=%d", drafts.of_others)
     ordered = [(draft, draft.recognised()) for draft in drafts.chosen]
     if (reason := _no_concern([facts for _, facts in ordered], signing)) is not None:
         return Answer(reason="drafts-of-another-patient" if drafts.of_others and not ordered else reason)
-    chart = read_chart(hook, source, now=now)
-    outcome = deps.assess(chart.snapshot, now, ehr_id)
-    model_sha256 = outcome.model.sha256 if outcome.model else None
-    case, policy = case_of(outcome, chart.snapshot, now), deps.card_policy_for(ehr_id)
-    if (silence := never_spoken_about(outcome, chart.snapshot)) is not None:
-        return stay_silent(silence, chart, model_sha256, case)
-    kidneys = kidney_facts(outcome, chart.snapshot, now)
-    active = active_drugs(chart.snapshot, drafts, now)
-    found = find_concerns(ordered, active, kidneys, policy, signing=signing)
+    assessed = assess_chart(call)
+    if (silence := never_spoken_about(assessed.outcome, assessed.snapshot)) is not None:
+        return assessed.silent(silence)
+    cards = _cards(assessed, drafts, ordered, signing=signing)
+    if cards:
+        return assessed.showing(*cards)
+    unclear = any(facts.is_unclear for _, facts in ordered)
+    return assessed.silent(Silent("drug-not-recognised" if unclear else "no-caution"))
+
+
+def _cards(
+    assessed: AssessedCall, drafts: Drafts, ordered: Sequence[tuple[DraftOrder, DrugFacts]], *, signing: bool
+) -> list[Card]:
+    """One card a drug of concern; at signing, where there is none, one about what nobody recognised."""
+    outcome, snapshot, now, policy = assessed.outcome, assessed.snapshot, assessed.call.now, assessed.call.policy
+    kidneys = kidney_facts(outcome, snapshot, now)
+    found = find_concerns(ordered, active_drugs(snapshot, drafts, now), kidneys, policy, signing=signing)
     unclear = [facts for _, facts in ordered if facts.is_unclear]
-    context = card_context(service, hook, chart, deps, ehr_id=ehr_id, now=now)
-    aside = NotCounted(unclear, named_only(chart.snapshot, now), drafts.of_others)
-    cards: list[Card] = [build_order_card(one, kidneys, outcome, context, aside) for one in found[:MOST_CARDS]]
-    if signing and not cards and speaks_of_unclear(unclear, kidneys, policy):
-        cards.append(build_unrecognised_card(unclear, outcome, context))
-    if not cards:
-        silence = Silent("drug-not-recognised" if unclear else "no-caution")
-        return stay_silent(silence, chart, model_sha256, case)
-    return Answer(tuple(cards), model_sha256=model_sha256, case=case)
+    context = assessed.card_context()
+    aside = NotCounted(unclear, named_only(snapshot, now), drafts.of_others)
+    if not found and signing and speaks_of_unclear(unclear, kidneys, policy):
+        return [build_unrecognised_card(unclear, outcome, context)]
+    return [build_order_card(one, kidneys, outcome, context, aside) for one in found[:MOST_CARDS]]
 
 
 def _no_concern(drugs: Sequence[DrugFacts], signing: bool) -> str | None:

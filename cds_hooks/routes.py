@@ -5,13 +5,13 @@ Order of checks, cheapest and least revealing first: address, method, caller, me
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from cds_hooks.answers import Answer
+from cds_hooks.answers import Answer, HookCall
 from cds_hooks.caller import Caller, CallerCheck
 from cds_hooks.cards import Card
 from cds_hooks.chart import ChartSource
@@ -27,7 +27,17 @@ from cds_hooks.patient_view import answer_patient_view
 from cds_hooks.record import CardShown, CardWithheld, CdsEvent
 from cds_hooks.request_body import read_hook_body, read_json_body
 from cds_hooks.responses import fail, json_response, refuse
-from cds_hooks.services import ENCOUNTER_DISCHARGE, LIVE, OFF, PATIENT_VIEW, SERVICES, CdsDependencies, Service
+from cds_hooks.services import (
+    ENCOUNTER_DISCHARGE,
+    LIVE,
+    OFF,
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+    SERVICES,
+    CdsDependencies,
+    Service,
+)
 from cds_hooks.silence import hold_all_back, hold_back
 from model.caution_table import caution_table
 from model.drug_table import drug_table
@@ -39,6 +49,12 @@ SERVICE_METHODS = "POST, OPTIONS"
 MODE_EXTENSION = "aki-sentinel.cards"
 NOT_ASSESSED = "not-assessed"
 MAX_FEEDBACK_BYTES = 1024 * 1024
+_ANSWERS: Mapping[str, Callable[[HookCall], Answer]] = {
+    PATIENT_VIEW.id: answer_patient_view,
+    ORDER_SELECT.id: answer_orders,
+    ORDER_SIGN.id: answer_orders,
+    ENCOUNTER_DISCHARGE.id: answer_discharge,
+}
 _ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 _log = logging.getLogger(__name__)
@@ -151,12 +167,7 @@ class ServiceEndpoint:
             seconds_left=lambda: deps.budget_seconds - (time.monotonic() - started),
             read=deps.read,
         )
-        now = deps.clock()
-        if service is PATIENT_VIEW:
-            return answer_patient_view(hook, source, deps, ehr_id=ehr_id, now=now)
-        if service is ENCOUNTER_DISCHARGE:
-            return answer_discharge(hook, source, deps, ehr_id=ehr_id, now=now)
-        return answer_orders(service, hook, source, deps, ehr_id=ehr_id, now=now)
+        return _ANSWERS[service.id](HookCall(service, hook, source, deps, ehr_id, deps.clock()))
 
     def _record(
         self,

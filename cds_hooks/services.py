@@ -1,6 +1,6 @@
 """The CDS services offered, and what the application must supply for them.
 
-A later service adds an entry here and a module that answers it; routes, discovery and checks stay as they are.
+A later service adds an entry here, a module that answers it, and its line in `routes._ANSWERS`; the rest stays.
 """
 
 from collections.abc import Callable, Mapping
