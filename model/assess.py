@@ -4,7 +4,9 @@ Page, card, batch and command line all call it, so they can never disagree. It r
 question fit for this patient; how does the creatinine stage; what does the model say.
 """
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from model.analytes import Analyte
@@ -14,7 +16,6 @@ from model.assessment import (
     EpisodeState,
     Inputs,
     InsufficientData,
-    KdigoStaging,
     ModelIdentity,
     NotApplicable,
     Outcome,
@@ -22,6 +23,7 @@ from model.assessment import (
     Reason,
 )
 from model.errors import ModelError
+from model.outside_training import situation_cautions
 from model.policy import DEFAULT_POLICY, SitePolicy
 from model.recalibration import RecalibrationRefused
 from model.sentences import Sentence
@@ -62,7 +64,7 @@ def assess(
         return NotApplicable(snapshot.patient_id, now, inputs, (excluded,), identity)
 
     staging = stage(snapshot, now, policy)
-    prediction = _predict(snapshot, now, model, staging.kdigo)
+    prediction = _predict(snapshot, now, model, staging)
     reasons = [*staging.reasons, *_incomplete_reasons(snapshot), *cautions(snapshot, now)]
     if isinstance(prediction, Reason):
         reasons.append(prediction)
@@ -85,20 +87,39 @@ def assess(
 
 
 def _predict(
-    snapshot: PatientSnapshot, now: datetime, model: RiskPredictor | ModelError, kdigo: KdigoStaging
+    snapshot: PatientSnapshot, now: datetime, model: RiskPredictor | ModelError, staging: Staging
 ) -> Prediction | Reason:
-    """The model's answer, or why it is not asked. Whom it was made for, it knows itself."""
+    """The model's answer, or why there is none. Whom it was made for, it knows itself."""
     if isinstance(model, RecalibrationRefused):
         return Reason("recalibration_refused", Sentence("No risk is given: {cause}", cause=model.sentence))
     if isinstance(model, ModelError):
         return Reason("model_unavailable", "No risk is given: the model is not available. Staging is unaffected.")
+    stage = staging.kdigo.stage or 0
+    if stage < 3 and (why := _why_not_asked(snapshot, staging)) is not None:
+        return why
+    asked = partial(model.progression, current_stage=stage) if stage else model.onset
+    answer = asked(snapshot, now=now)
+    if isinstance(answer, Reason):
+        return answer
+    return replace(answer, cautions=(*answer.cautions, *situation_cautions(snapshot, now, staging.kdigo)))
+
+
+def _why_not_asked(snapshot: PatientSnapshot, staging: Staging) -> Reason | None:
+    """Why no number may stand beside this stage.
+
+    The model looks past a creatinine it cannot use: what the one before promises must not stand for the newer one.
+    """
     if any(item.part == Analyte.CREATININE.value for item in snapshot.incomplete):
         return Reason("risk_needs_all_creatinine", "No risk is given: not all creatinine results could be read.")
-    if kdigo.episode is not None and kdigo.episode.state is EpisodeState.PERSISTING:
+    episode, latest = staging.kdigo.episode, staging.latest
+    if episode is not None and episode.state is EpisodeState.PERSISTING:
         return Reason("risk_not_after_onset", "No risk of AKI is given: the last AKI has not recovered.")
-    if kdigo.stage:
-        return model.progression(snapshot, now=now, current_stage=kdigo.stage)
-    return model.onset(snapshot, now=now)
+    if latest is not None and (latest.comparator is not None or latest.day_only or latest.preliminary):
+        return Reason(
+            "risk_needs_exact_result",
+            "No risk is given: the last creatinine is only a limit, without an hour, or preliminary.",
+        )
+    return None
 
 
 def _nothing_to_say(staging: Staging, prediction: Prediction | Reason) -> bool:

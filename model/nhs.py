@@ -138,7 +138,7 @@ def _intervals(sex: Sex | None, policy: SitePolicy) -> list[tuple[float, float]]
 
 def _flag_alone(current: int, age: float | None, sex: Sex | None, policy: SitePolicy) -> NhsAlert:
     """Without a result in 365 days the value is only compared with the population's reference interval."""
-    note = "No creatinine in the past 365 days."
+    note = "No earlier creatinine of the past 365 days to compare with."
     if age is not None and age < ADULT_AGE_YEARS:
         limit = _upper_limit(age, sex, policy)
         if limit is None:

@@ -19,7 +19,7 @@ from model.nhs import NhsPatient, nhs_alert
 from model.policy import EgfrEquation, SitePolicy
 from model.rrt import current_course
 from model.sentences import Sentence
-from model.snapshot import Concept, PatientSnapshot
+from model.snapshot import Concept, Measurement, PatientSnapshot
 from model.steadiness import is_steady
 
 _ASSUMED = {
@@ -30,12 +30,13 @@ _ASSUMED = {
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """What staging can say; every part left out has its reason."""
+    """What staging can say; every part left out has its reason. `latest` is the last creatinine known."""
 
     kdigo: KdigoStaging
     nhs: NhsAlert | None
     egfr: Egfr | None
     reasons: tuple[Reason, ...]
+    latest: Measurement | None = None
 
 
 def stage(snapshot: PatientSnapshot, now: datetime, policy: SitePolicy) -> Staging:
@@ -49,7 +50,7 @@ def stage(snapshot: PatientSnapshot, now: datetime, policy: SitePolicy) -> Stagi
     urine = _urine(snapshot, now, policy, reasons)
     dialysis = current_course(snapshot.procedures, now)
     kdigo = combine(creatinine, urine[-1] if urine else None, dialysis, now)
-    reasons.extend(_not_recovered(kdigo))
+    reasons.extend(_not_recovered(kdigo, now))
     nhs = egfr = None
     if creatinine is not None:
         egfr = _egfr(snapshot, creatinine, is_steady(course, kdigo), now, policy, reasons)
@@ -58,7 +59,7 @@ def stage(snapshot: PatientSnapshot, now: datetime, policy: SitePolicy) -> Stagi
         if policy.nhs_algorithm:
             patient = NhsPatient(snapshot.birth_date, snapshot.sex)
             nhs = nhs_alert(course, len(course) - 1, patient, policy)
-    return Staging(kdigo, nhs, egfr, tuple(reasons))
+    return Staging(kdigo, nhs, egfr, tuple(reasons), course.measurements[-1] if len(course) else None)
 
 
 def _is_current(course: CreatinineCourse, now: datetime, policy: SitePolicy, reasons: list[Reason]) -> bool:
@@ -95,8 +96,11 @@ def _creatinine(
     return found
 
 
-def _not_recovered(kdigo: KdigoStaging) -> list[Reason]:
-    """Stage 0 must not read as healthy when an episode merely outlived KDIGO's 7-day window."""
+def _not_recovered(kdigo: KdigoStaging, now: datetime) -> list[Reason]:
+    """Stage 0 must not read as healthy when an episode merely outlived KDIGO's 7-day window.
+
+    The day is told on the clock of `now`: by each result's own offset it would change with its spelling.
+    """
     episode = kdigo.episode
     if kdigo.stage or episode is None or episode.state is not EpisodeState.PERSISTING:
         return []
@@ -104,7 +108,7 @@ def _not_recovered(kdigo: KdigoStaging) -> list[Reason]:
         "Not recovered: creatinine is still {ratio:.1f} times its value before the AKI of {onset:%d %B %Y}, "
         "although nothing rose within the 7 days KDIGO looks back (stage 0).",
         ratio=episode.latest_ratio,
-        onset=episode.onset_at,
+        onset=episode.onset_at.astimezone(now.tzinfo),
     )
     return [Reason("aki_not_recovered", text)]
 

@@ -112,7 +112,7 @@ def _row(note: DrugNote, say: Wording) -> DrugRow:
         order="" if drug.text.casefold() == note.short_name.casefold() else drug.text,
         kind=_kind(note, say),
         is_nephrotoxic=note.is_nephrotoxic,
-        since=say.short_moment(drug.start_at) if drug.start_at else "",
+        since=say.moment(drug.start_at) if drug.start_at else "",
         remarks=tuple(Remark(say.sentence(r.title), say.sentence(r.text)) for r in note.remarks),
         source=drug.source,
     )
@@ -143,7 +143,7 @@ def _words(snapshot: PatientSnapshot, active: int, listed: int, unrecognised: in
 
 def _known_words(listed: int, orders: str, say: Wording) -> str:
     if not listed:
-        return say.gettext("None of {orders} are known to harm or to depend on kidneys.", orders=orders)
+        return say.gettext("None of {orders} is known to harm or to depend on kidneys.", orders=orders)
     return say.ngettext(
         "{count} of {orders} is known to harm or to depend on kidneys.",
         "{count} of {orders} are known to harm or to depend on kidneys.",

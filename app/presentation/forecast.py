@@ -53,7 +53,7 @@ def forecast_panel(outcome: Outcome, say: Wording) -> ForecastPanel:
     in_aki = isinstance(outcome, Assessment) and outcome.risk is None
     return ForecastPanel(
         heading=say.gettext("Next {hours} hours", hours=prediction.horizon_hours),
-        percent=say.percent(prediction.probability),
+        percent=_told_apart(prediction, say)[0],
         frequency=_frequency(prediction.probability, say),
         outcome_words=_outcome_words(prediction, say, in_aki=in_aki),
         category=prediction.category,
@@ -97,8 +97,17 @@ def _interval_words(prediction: Prediction, say: Wording) -> str:
     return say.gettext("{level} interval: {low} to {high}", level=say.percent(found.level), low=low, high=high)
 
 
+def _told_apart(prediction: Prediction, say: Wording) -> tuple[str, str]:
+    """Probability and threshold; "19%, below the threshold of 19%" would read as a contradiction."""
+    pair = (prediction.probability, prediction.threshold)
+    probability, threshold = (say.percent(one) for one in pair)
+    if probability != threshold or prediction.probability == prediction.threshold:
+        return probability, threshold
+    return say.fine_percent(prediction.probability), say.fine_percent(prediction.threshold)
+
+
 def _threshold_words(prediction: Prediction, say: Wording) -> str:
-    threshold = say.percent(prediction.threshold)
+    _, threshold = _told_apart(prediction, say)
     if prediction.probability >= prediction.threshold:
         return say.gettext("At or above this site's threshold of {threshold}", threshold=threshold)
     return say.gettext("Below this site's threshold of {threshold}", threshold=threshold)

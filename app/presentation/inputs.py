@@ -14,8 +14,11 @@ from model.snapshot import PatientSnapshot, Rejected
 #: A risk that rests on an older creatinine says little about the next two days (reference/aki.md 3.2).
 STALE_AFTER = timedelta(hours=24)
 _LISTED = 50
-#: A result that is there but cannot be read as a number: what it says is not known, so the page may be behind it.
-_VALUE_CODES = ("unit", "value-contradicted", "value-not", "value-is-text", "value-implausible", "comparator")
+#: A result that is there but not read as a number: what it says is not known, so the page may be behind it.
+_VALUE_CODES = (
+    "unit", "value-contradicted", "value-not", "value-is-text", "value-implausible", "comparator",
+    "preliminary", "status-unknown", "code-unknown",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,10 @@ def _warnings(
         )
     if doubtful := sum(r.code.startswith(_VALUE_CODES) for r in rejected):
         yield say.ngettext(
-            "{count} result was not used, for the value or unit: it may be newer than what is shown.",
-            "{count} results were not used, for the value or unit: it may be newer than what is shown.",
+            "{count} result was not used, for its value, unit, status or code: it may be newer than "
+            "what is shown.",
+            "{count} results were not used, for their values, units, status or codes: they may be newer than "
+            "what is shown.",
             doubtful,
         )
     known = known_creatinines(snapshot, outcome.assessed_at)

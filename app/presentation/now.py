@@ -65,7 +65,10 @@ def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, say:
         return NowPanel(headline, detail, "unknown", None, facts, reason_texts(outcome, Part.STAGE, say))
     remarks = stage_remarks(outcome, say)
     if staging.stage == 0:
-        return NowPanel(say.gettext("No AKI"), _no_aki_detail(staging, say), "none", 0, facts, remarks)
+        unrecovered = any(reason.code == "aki_not_recovered" for reason in outcome.reasons)
+        headline = say.gettext("AKI not recovered") if unrecovered else say.gettext("No AKI")
+        tone = "unknown" if unrecovered else "none"
+        return NowPanel(headline, _no_aki_detail(staging, say), tone, 0, facts, remarks)
     return NowPanel(
         say.pgettext("headline", "AKI stage {stage}", stage=staging.stage),
         _aki_detail(staging, outcome.assessed_at, say),

@@ -33,6 +33,7 @@ BASELINE_WORDS: Final = {
     ),
     BaselineMethod.SUPPLIED: Sentence("supplied by the sender"),
 }
+_LONG_TERM: Final = frozenset({BaselineMethod.OUTPATIENT_MEDIAN_8_365_D, BaselineMethod.MEDIAN_8_365_D})
 CRITERION_WORDS: Final = {
     KdigoCriterion.CREATININE: Sentence("by creatinine"),
     KdigoCriterion.URINE_OUTPUT: Sentence("by urine output"),
@@ -102,6 +103,10 @@ class Wording:
         if probability > 0.99:
             return f">{self._percent(99)}"
         return self._percent(_whole_percent(probability))
+
+    def fine_percent(self, probability: float) -> str:
+        """Percent to a tenth, for two numbers that whole percent cannot tell apart."""
+        return format_percent(round(probability, 3), locale=_locale(self.language), decimal_quantization=False)
 
     def _percent(self, whole: int) -> str:
         return format_percent(whole / 100, locale=_locale(self.language))
@@ -196,7 +201,8 @@ class Wording:
         if baseline.n > 1:
             words += self.ngettext(", {count} value", ", {count} values", baseline.n)
         if baseline.at and baseline.n == 1:
-            words += f", {self.short_moment(baseline.at)}"
+            long_ago = baseline.method in _LONG_TERM  # with its year: a year ago today must not read as today
+            words += f", {self.moment(baseline.at) if long_ago else self.short_moment(baseline.at)}"
         if baseline.at and baseline.n > 1:
             words += self.gettext(", latest {day}", day=self.day(baseline.at))
         return words

@@ -1,5 +1,6 @@
 """One question, three kinds of answer, and a reason for every part that is missing."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,17 @@ from model.assessment import (
     Reason,
 )
 from model.policy import EgfrEquation, SitePolicy
-from model.snapshot import Concept, Incomplete, PatientSnapshot, Problem, Rejected
+from model.snapshot import (
+    Comparator,
+    Concept,
+    Incomplete,
+    Measurement,
+    PatientSnapshot,
+    Problem,
+    ProcedureDone,
+    Rejected,
+    Stay,
+)
 from tests.builders.charts import BORN, NOW, ChartBuilder, chart, days, hours, result
 
 PREDICTION = Prediction(0.2, 48, "outcome", "moderate", 0.15, -1.0, ())
@@ -50,11 +61,23 @@ def codes(outcome: Outcome) -> list[str]:
     return [reason.code for reason in outcome.reasons]
 
 
+def unwarned(prediction: Prediction | None) -> Prediction | None:
+    """The prediction without what is said of the patient's situation."""
+    return prediction and replace(prediction, cautions=())
+
+
+def cautions(outcome: Outcome) -> list[str]:
+    assert isinstance(outcome, Assessment)
+    prediction = outcome.risk or outcome.progression
+    assert prediction is not None
+    return [caution.code for caution in prediction.cautions]
+
+
 def test_a_patient_not_in_aki_gets_the_risk_of_it() -> None:
     model = FakeModel()
     outcome = ask(chart(result(1.0, hours(24)), result(1.1)), model)
     assert isinstance(outcome, Assessment)
-    assert (outcome.risk, outcome.progression, model.asked) == (PREDICTION, None, ["onset"])
+    assert (unwarned(outcome.risk), outcome.progression, model.asked) == (PREDICTION, None, ["onset"])
     assert outcome.model == FakeModel.identity
 
 
@@ -62,7 +85,7 @@ def test_a_patient_in_aki_gets_the_risk_of_worse() -> None:
     model = FakeModel()
     outcome = ask(chart(result(1.0, hours(24)), result(2.1)), model)
     assert isinstance(outcome, Assessment)
-    assert (outcome.risk, outcome.progression, model.asked) == (None, PREDICTION, ["progression from 2"])
+    assert (outcome.risk, unwarned(outcome.progression), model.asked) == (None, PREDICTION, ["progression from 2"])
 
 
 def test_one_creatinine_gets_a_risk_although_it_cannot_be_staged() -> None:
@@ -70,7 +93,7 @@ def test_one_creatinine_gets_a_risk_although_it_cannot_be_staged() -> None:
     assert isinstance(outcome, Assessment)
     assert outcome.kdigo is not None
     assert outcome.kdigo.stage is None
-    assert outcome.risk == PREDICTION
+    assert unwarned(outcome.risk) == PREDICTION
     assert codes(outcome) == ["no_baseline"]
 
 
@@ -80,6 +103,49 @@ def test_no_risk_of_a_new_aki_is_given_while_the_last_one_has_not_recovered() ->
     assert isinstance(outcome, Assessment)
     assert (outcome.risk, model.asked) == (None, [])
     assert codes(outcome) == ["aki_not_recovered", "risk_not_after_onset"]
+
+
+def test_stage_3_by_dialysis_is_the_reason_for_no_number_although_creatinine_has_not_recovered() -> None:
+    session = ProcedureDone(
+        "CRRT", frozenset({Concept.DIALYSIS_PROCEDURE}), "Procedure/1", NOW - hours(6), NOW - hours(2)
+    )
+    series = (result(1.0, hours(24 * 12)), result(3.0, hours(24 * 8)), result(3.0, hours(96)), result(3.1))
+    snapshot = chart(*series, stays=[Stay("IMP", "Encounter/1", NOW - days(13))], procedures=[session])
+    outcome = ask(snapshot, load_bundled_model())
+    assert isinstance(outcome, Assessment)
+    assert outcome.kdigo is not None
+    assert (outcome.kdigo.stage, outcome.kdigo.criterion) == (3, "rrt")
+    assert "highest_stage" in codes(outcome)
+    assert "risk_not_after_onset" not in codes(outcome)
+
+
+@pytest.mark.parametrize(
+    ("newest", "stage"),
+    [
+        (result(2.5, comparator=Comparator.GREATER_THAN), 2),
+        (result(2.0, hours(12), day_only=True), None),
+        (result(0.2, comparator=Comparator.LESS_THAN), 0),
+    ],
+)
+def test_no_number_made_from_an_older_creatinine_stands_beside_a_newer_one(
+    newest: Measurement, stage: int | None
+) -> None:
+    model = FakeModel()
+    outcome = ask(chart(result(1.0, hours(24)), newest), model)
+    assert isinstance(outcome, Assessment)
+    assert (outcome.kdigo and outcome.kdigo.stage, model.asked) == (stage, [])
+    assert "risk_needs_exact_result" in codes(outcome)
+
+
+def test_a_probability_says_in_what_situation_its_training_patients_were_not() -> None:
+    stay = Stay("IMP", "Encounter/1", NOW - days(5))
+    in_hospital = chart(result(1.0, hours(24)), result(1.1), stays=[stay])
+    pregnant = Problem("made up", frozenset({Concept.PREGNANCY}), "Condition/1", True, NOW - days(90))
+    recovered = chart(result(1.0, hours(72)), result(2.0, hours(60)), result(1.1), stays=[stay])
+    assert cautions(ask(in_hospital)) == []
+    assert cautions(ask(replace(in_hospital, stays=()))) == ["not_in_hospital"]
+    assert cautions(ask(replace(in_hospital, problems=(pregnant,)))) == ["pregnancy_not_in_training"]
+    assert cautions(ask(recovered)) == ["recovered_aki"]
 
 
 def test_a_refused_model_leaves_staging_as_it_is_and_says_so() -> None:

@@ -44,11 +44,10 @@ def born(age: str) -> date | None:
 
 def measured(text: str) -> Measurement:
     before, value, *flags = text.split()
-    sign, number = ("<", value[1:]) if value.startswith("<") else ("", value)
     return result(
-        float(number),
+        float(value.lstrip("<>")),
         hours(float(before)),
-        comparator=Comparator.LESS_THAN if sign else None,
+        comparator=Comparator(value[0]) if value[0] in "<>" else None,
         preliminary="p" in flags,
         day_only="d" in flags,
         source=f"Observation/{before}",

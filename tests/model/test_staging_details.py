@@ -21,7 +21,7 @@ from tests.builders.charts import NOW, chart, days, hours, result
 
 UMOL = 88.42
 LIMITS = SitePolicy(nhs_paediatric_upper_limits_umol_l=((10.0, 50.0, 60.0), (18.0, 80.0, 90.0)))
-NO_PREVIOUS = "No creatinine in the past 365 days."
+NO_PREVIOUS = "No earlier creatinine of the past 365 days to compare with."
 
 
 def assessed(*measurements: Measurement) -> Assessment:
