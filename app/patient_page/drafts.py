@@ -4,6 +4,7 @@ The preview stores the very resource it shows; the click names it. Of several cl
 two workers) the database lets exactly one through.
 """
 
+import re
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from app.storage.tables import WriteDraftRow
 
 State = Literal["draft", "writing", "written", "refused", "unconfirmed"]
 _STATES: Final[dict[str, State]] = {state: state for state in get_args(State)}
+_DRAFT_ID: Final = re.compile(r"[A-Za-z0-9_\-]{32}")  # as `keep` makes them
 _KEPT_FOR: Final = timedelta(hours=12)
 #: A worker that died while writing: nobody knows whether the EHR has it.
 _LOST_AFTER: Final = timedelta(seconds=60)
@@ -92,6 +94,8 @@ class WriteDrafts:
 
     def open(self, draft_id: str, launch_id: str) -> Draft:
         """A draft of this launch. Raises DraftMissing."""
+        if not _DRAFT_ID.fullmatch(draft_id):  # never asked of a database: PostgreSQL fails at a NUL
+            raise DraftMissing
         with Session(self._engine) as db:
             row = db.get(WriteDraftRow, draft_id)
             if row is None or row.launch_id != launch_id or row.expires_at <= self._clock():

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select, update
 from app.cds.replay import UsedJwtIds
 from app.launched.pending import StoredPendingLaunches
 from app.launched.sessions import LaunchSessions, SessionExpired, SessionMissing, cookie_name
+from app.patient_page.drafts import DraftMissing, WriteDrafts
 from app.storage.encryption import SealedBox, Undecipherable, sealed_box
 from app.storage.signing_keys import StoredKeys
 from app.storage.tables import LaunchSessionRow
@@ -64,6 +65,16 @@ def test_a_page_may_be_shown_for_the_idle_time_but_never_beyond_the_end_of_its_s
     assert sessions.shown_for(session) == timedelta(minutes=10)
     clock.advance(minutes=11)
     assert sessions.shown_for(session) == timedelta(0)
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0b", "x" * 5000, "\ud800", ""])
+def test_an_address_of_anything_else_is_missing_and_no_fault_of_any_database(
+    sessions, database: Engine, box: SealedBox, clock, name: str
+) -> None:
+    with pytest.raises(SessionMissing):
+        sessions.open(name, {cookie_name(name): "secret"})
+    with pytest.raises(DraftMissing):
+        WriteDrafts(database, box, clock).open(name, "0" * 24)
 
 
 def test_two_launches_in_one_browser_never_mix(sessions, clock) -> None:
