@@ -15,7 +15,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-demo demo test check format bench bench-load chaos sbom coverage screenshots messages clean
+.PHONY: help install install-demo demo test check format bench bench-load chaos sbom coverage screenshots pictures messages clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,9 @@ sbom: $(VENV)/.demo  ## Write the bill of materials (CycloneDX) with licences to
 
 coverage: $(VENV)/.all  ## Run every test with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing $(PYTEST_ARGS)
+
+pictures: $(VENV)/.all  ## Draw the kept pictures of the course anew; look at `git diff` before committing them
+	$(BIN)/python -m pytest -q tests/app/test_chart_pictures.py --renew-pictures
 
 screenshots: $(VENV)/.all  ## Take the pictures of the documents anew
 	$(BIN)/python -m tests.e2e.screenshots --out docs/img

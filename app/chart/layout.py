@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from app.chart.lanes import Lane, PlacedLane, place_lanes
 from app.chart.scale import Scale, TimeTick, time_ticks, value_ticks
 from app.chart.words import ENGLISH, ChartWords
 
@@ -14,6 +15,7 @@ STAGE_RATIOS = ((1, 1.5), (2, 2.0), (3, 3.0))
 #: Beyond the window of the absolute criterion the course between two tests is unknown: dotted.
 GAP = timedelta(hours=48)
 _LABEL_HEIGHT = 15.0
+_BELOW_LANES = 5.0
 _LABEL_WIDTH = 34.0  # four digits and a point
 _MARGIN_LETTER_WIDTH = 7.4  # of the labels in the right margin, on average; a full-width letter is two
 _LETTERS_ACROSS = 0x2E80  # from here on letters are full-width
@@ -21,19 +23,21 @@ _LETTERS_ACROSS = 0x2E80  # from here on letters are full-width
 
 @dataclass(frozen=True, slots=True)
 class CoursePoint:
-    """One creatinine in the chart's unit. `shape` is what the reader must know before trusting it,
-    `shown` its text."""
+    """One creatinine in the chart's unit. `shape` is what the reader must know before trusting it;
+    `shown` is its text, `more` what the read-out adds to the label."""
 
     at: datetime
     value: float
     label: str
     shape: str = "final"  # "final" | "preliminary" | "day" | "below" | "above"
     shown: str = ""
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is drawn: the points from `start` to `end` (the time of the assessment), and the baseline.
+    """What is drawn: the points from `start` to `end` (the time of the assessment), the baseline, and the lanes
+    below on the same axis.
 
     Values are in `words.unit`.
     """
@@ -46,11 +50,12 @@ class Course:
     title: str = "Creatinine course"
     description: str = ""
     words: ChartWords = ENGLISH
+    lanes: tuple[Lane, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The drawing's size and margins, in pixels. One for wide panels, one for phones."""
+    """The drawing's size and margins, in pixels, without lanes. One for wide panels, one for phones."""
 
     name: str
     width: float
@@ -111,9 +116,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything to draw, in pixels."""
+    """Everything to draw, in pixels. `plot` is where the creatinines are; `bottom` is where the last lane ends."""
 
     frame: Frame
+    height: float
+    bottom: float
     dots: tuple[Dot, ...]
     segments: tuple[Segment, ...]
     bands: tuple[Band, ...]
@@ -122,6 +129,7 @@ class Layout:
     time_ticks: tuple[tuple[float, TimeTick], ...]
     baseline_y: float | None = None
     plot: tuple[float, float, float, float] = field(default=(0, 0, 0, 0))  # left, top, right, bottom
+    lanes: tuple[PlacedLane, ...] = ()
 
 
 def lay_out(course: Course, frame: Frame) -> Layout:
@@ -130,15 +138,19 @@ def lay_out(course: Course, frame: Frame) -> Layout:
     plot = (frame.left, frame.top, frame.width - frame.right, frame.height - frame.bottom)
     x, y = _scales(course, plot)
     dots = tuple(
-        Dot(x(p.at.timestamp()), y(p.value), p.label, p.shape) for p in course.points if p.at >= course.start
+        Dot(x(p.at.timestamp()), y(p.value), _reading(p), p.shape) for p in course.points if p.at >= course.start
     )
     shown = [p for p in course.points if p.at >= course.start]
     bands = _bands(course.baseline, y)
     ticks = time_ticks(
         course.start, course.end, course.time_zone, at_most=frame.time_ticks_at_most, write=course.words.tick
     )
+    lanes = place_lanes(course.lanes, x, plot[3])
+    bottom = lanes[-1].bottom + _BELOW_LANES if lanes else plot[3]
     return Layout(
         frame=frame,
+        height=bottom + frame.bottom,
+        bottom=bottom,
         dots=dots,
         segments=_segments(shown, dots),
         bands=bands,
@@ -147,7 +159,12 @@ def lay_out(course: Course, frame: Frame) -> Layout:
         time_ticks=tuple((x(t.at.timestamp()), t) for t in ticks),
         baseline_y=None if course.baseline is None else y(course.baseline),
         plot=plot,
+        lanes=lanes,
     )
+
+
+def _reading(point: CoursePoint) -> str:
+    return f"{point.label}. {point.more}" if point.more else point.label
 
 
 def _with_room_for(words: ChartWords, frame: Frame) -> Frame:

@@ -24,6 +24,7 @@ class ChartWords:
     lowest_top: float = 1.0
     baseline: str = "Baseline"
     stages: tuple[str, ...] = ("Stage 1", "Stage 2", "Stage 3")
+    unread: str = "not read"
     number: Callable[[float], str] = "{:g}".format
     second_number: Callable[[float], str] = "{:.0f}".format
     tick: Callable[[datetime, str], str] = _english_tick

@@ -75,6 +75,7 @@ def page_of(
         write_back=ehr.launch.write_back,
         granted=session.scopes,
         drug_notes=drug_findings,
+        policy=ehr.policy,
     )
     return patient_page(viewed.outcome, viewed.snapshot, setting)
 

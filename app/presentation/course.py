@@ -1,14 +1,19 @@
-"""The panel "Course": the chart's points in the chosen window and the same numbers as a table."""
+"""The panel "Course": the chart's points in the chosen window, what else happened, and the same as tables."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.chart import ChartWords, Course, CoursePoint
+from app.presentation.course_lanes import CourseLanes, course_lanes
 from app.presentation.creatinine import known_creatinines
+from app.presentation.egfr_lane import egfr_words
+from app.presentation.lane_words import LaneTable, LaneWindow
 from app.presentation.units import MASS, UNITS, in_unit
 from app.presentation.wording import Wording
 from model.analytes import Analyte
-from model.assessment import Assessment, Baseline, Outcome
+from model.assessment import Assessment, Baseline, Egfr, NotApplicable, Outcome
+from model.egfr_course import egfr_course
+from model.policy import DEFAULT_POLICY, SitePolicy
 from model.sentences import Sentence
 from model.snapshot import Comparator, Measurement, PatientSnapshot
 
@@ -39,13 +44,17 @@ class CourseRow:
     value: str
     other_value: str
     ratio: str
+    egfr: str
     note: str
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class CoursePanel:
-    """`course` is None when the chart holds no creatinine in the window. `unit` is the reader's."""
+    """`course` is None when the chart holds no creatinine in the window. `unit` is the reader's.
+
+    `tables` say what else is known in the window; `has_unsteady_egfr` that some eGFR is no number to dose by.
+    """
 
     windows: tuple[WindowLink, ...]
     unit: str
@@ -56,27 +65,42 @@ class CoursePanel:
     empty_words: str
     rows: tuple[CourseRow, ...]
     marks: tuple[str, ...]
+    tables: tuple[LaneTable, ...]
+    has_unsteady_egfr: bool
+    has_drugs: bool
 
 
-def course_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording, window: str | None) -> CoursePanel:
-    """The creatinine course up to the assessment; an unknown `window` means the default one."""
+def course_panel(
+    outcome: Outcome,
+    snapshot: PatientSnapshot,
+    say: Wording,
+    window: str | None,
+    policy: SitePolicy = DEFAULT_POLICY,
+) -> CoursePanel:
+    """The course up to the assessment; an unknown `window` means the default one."""
     now = outcome.assessed_at
     known = known_creatinines(snapshot, now)
     key = window if window in WINDOWS else _window_with_values(known, now)
     start = _start(key, known, now)
     shown = tuple(m for m in known if m.at >= start)
     baseline = _baseline(outcome)
-    points = tuple(_point(m, say) for m in shown)
+    egfrs = () if isinstance(outcome, NotApplicable) else egfr_course(snapshot, shown, policy)
+    egfrs = egfrs or (None,) * len(shown)
+    lanes = course_lanes(snapshot, egfrs, LaneWindow(start, now, say))
+    points = tuple(_point(m, egfr, baseline, say) for m, egfr in zip(shown, egfrs, strict=True))
     return CoursePanel(
         windows=tuple(WindowLink(k, say.sentence(label), k == key) for k, (label, _) in WINDOWS.items()),
         unit=say.units.creatinine.written,
         other_unit=say.other_creatinine_unit.written,
         units=tuple((key, units.creatinine.written) for key, units in UNITS.items()),
         bands_words=_bands_words(say),
-        course=_course(points, start, now, baseline, say) if points else None,
+        course=_course(points, LaneWindow(start, now, say), baseline, lanes) if points else None,
         empty_words=_empty_words(known, say),
-        rows=tuple(_row(m, baseline, say) for m in reversed(shown)),
+        rows=tuple(_row(m, egfr, baseline, say) for m, egfr in reversed(tuple(zip(shown, egfrs, strict=True)))),
         marks=tuple(sorted({p.shape for p in points} - {"final"})),
+        tables=lanes.tables,
+        has_unsteady_egfr=any(egfr is not None and not egfr.steady_state for egfr in egfrs),
+        has_drugs=any(lane.key == "drug" for lane in lanes.lanes),
     )
 
 
@@ -102,8 +126,9 @@ def _baseline(outcome: Outcome) -> Baseline | None:
 
 
 def _course(
-    points: tuple[CoursePoint, ...], start: datetime, now: datetime, baseline: Baseline | None, say: Wording
+    points: tuple[CoursePoint, ...], window: LaneWindow, baseline: Baseline | None, lanes: CourseLanes
 ) -> Course:
+    say, start, now = window.say, window.start, window.end
     said = [
         say.ngettext("{count} creatinine value.", "{count} creatinine values.", len(points)),
         say.gettext("First: {value}.", value=points[0].label),
@@ -111,10 +136,13 @@ def _course(
     ]
     if baseline:
         said.append(say.gettext("Baseline {value}.", value=say.creatinine_with_unit(baseline.creatinine_mg_dl)))
+    if lanes.lanes:
+        names = "; ".join(lane.name for lane in lanes.lanes)
+        said.append(say.gettext("On the same time axis: {lanes}.", lanes=names))
     said.append(say.gettext("The table below lists all."))
     title = say.gettext("Creatinine from {start} to {end}", start=say.day(start), end=say.moment(now))
     base = _in_unit(baseline.creatinine_mg_dl, say) if baseline else None
-    return Course(points, start, now, say.zone, base, title, " ".join(said), _chart_words(say))
+    return Course(points, start, now, say.zone, base, title, " ".join(said), _chart_words(say), lanes.lanes)
 
 
 def _chart_words(say: Wording) -> ChartWords:
@@ -128,6 +156,7 @@ def _chart_words(say: Wording) -> ChartWords:
         lowest_top=one,
         baseline=say.gettext("Baseline"),
         stages=tuple(say.gettext("Stage {stage}", stage=n) for n in (1, 2, 3)),
+        unread=say.gettext("not read"),
         number=lambda value: say.marked(f"{value:g}"),
         second_number=lambda value: say.number(value, 1 if other.decimals else 0),
         tick=say.tick,
@@ -159,11 +188,17 @@ def _shape(measurement: Measurement) -> str:
     return "preliminary" if measurement.preliminary else "final"
 
 
-def _point(measurement: Measurement, say: Wording) -> CoursePoint:
+def _point(measurement: Measurement, egfr: Egfr | None, baseline: Baseline | None, say: Wording) -> CoursePoint:
     sign = measurement.comparator.value if measurement.comparator else ""
     label = f"{sign}{say.creatinine_with_unit(measurement.value)}, {_when(measurement, say)}"
     value, shown = _in_unit(measurement.value, say), say.creatinine(measurement.value)
-    return CoursePoint(measurement.at, value, label, _shape(measurement), shown)
+    more = [f"{_ratio(measurement, baseline, say)} {say.gettext('× baseline')}"] if baseline else []
+    more += [words] if (words := egfr_words(egfr, say)) else []
+    return CoursePoint(measurement.at, value, label, _shape(measurement), shown, "; ".join(more))
+
+
+def _ratio(measurement: Measurement, baseline: Baseline | None, say: Wording) -> str:
+    return say.number(measurement.value / baseline.creatinine_mg_dl, 2) if baseline else ""
 
 
 def _when(measurement: Measurement, say: Wording) -> str:
@@ -177,7 +212,7 @@ _NOTES = {
 }
 
 
-def _row(measurement: Measurement, baseline: Baseline | None, say: Wording) -> CourseRow:
+def _row(measurement: Measurement, egfr: Egfr | None, baseline: Baseline | None, say: Wording) -> CourseRow:
     sign = measurement.comparator.value if measurement.comparator else ""
     notes = [_NOTES.get(_shape(measurement), "")]
     notes += [Sentence("preliminary")] if measurement.preliminary else []
@@ -185,10 +220,18 @@ def _row(measurement: Measurement, baseline: Baseline | None, say: Wording) -> C
         when=_when(measurement, say),
         value=f"{sign}{say.creatinine(measurement.value)}",
         other_value=f"{sign}{say.creatinine(measurement.value, say.other_creatinine_unit)}",
-        ratio=say.number(measurement.value / baseline.creatinine_mg_dl, 2) if baseline else "",
+        ratio=_ratio(measurement, baseline, say),
+        egfr=_egfr_cell(egfr, say),
         note=", ".join(say.sentence(n) for n in notes if n),
         source=measurement.source,
     )
+
+
+def _egfr_cell(egfr: Egfr | None, say: Wording) -> str:
+    if egfr is None:
+        return ""
+    number = say.number(egfr.ml_min_1_73m2)
+    return number if egfr.steady_state else say.gettext("{egfr}, not steady", egfr=number)
 
 
 def _empty_words(known: tuple[Measurement, ...], say: Wording) -> str:

@@ -14,6 +14,7 @@ from app.presentation.inputs import InputsPanel, inputs_panel
 from app.presentation.now import NowPanel, now_panel
 from app.presentation.wording import Wording
 from model.assessment import Assessment, ModelIdentity, Outcome
+from model.policy import DEFAULT_POLICY, SitePolicy
 from model.snapshot import PatientSnapshot
 
 
@@ -28,6 +29,7 @@ class PageSetting:
     write_back: bool = False
     granted: frozenset[str] = frozenset()
     drug_notes: DrugNotes | None = None
+    policy: SitePolicy = DEFAULT_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def patient_page(outcome: Outcome, snapshot: PatientSnapshot, setting: PageSetti
         now=now,
         forecast=forecast,
         drivers=drivers,
-        course=course_panel(outcome, snapshot, say, setting.window),
+        course=course_panel(outcome, snapshot, say, setting.window, setting.policy),
         drugs=drugs,
         care=care,
         actions=actions,

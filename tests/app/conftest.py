@@ -22,3 +22,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]
     with fresh_engine(request.param, tmp_path) as engine:
         upgrade(engine)
         yield engine
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-pictures", action="store_true", help="draw the kept pictures of the course anew")
+
+
+@pytest.fixture
+def renew_pictures(request: pytest.FixtureRequest) -> bool:
+    """Whether pictures are to be drawn anew instead of compared (`make pictures`)."""
+    return bool(request.config.getoption("--renew-pictures", default=False))

@@ -1,0 +1,58 @@
+// The course read out value by value, by arrow keys or a pointer. Without it the tables below say the same.
+(() => {
+  "use strict";
+  const box = document.getElementById("course-box");
+  const row = document.getElementById("course-reader");
+  if (!box || !row) return;
+  const slider = row.querySelector("input");
+  const output = row.querySelector("output");
+
+  // Of the charts for wide and for narrow panels one is shown.
+  const charts = [...box.querySelectorAll(".course")].map((svg) => {
+    const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    cursor.setAttribute("class", "course-cursor");
+    return { svg, cursor, dots: [...svg.querySelectorAll(".course-dot")] };
+  });
+  const count = charts[0]?.dots.length ?? 0;
+  if (!count) return;
+  const middle = (dot) => {
+    const at = dot.getBBox();
+    return at.x + at.width / 2;
+  };
+
+  const leave = () => {
+    for (const chart of charts) {
+      chart.cursor.remove();
+      chart.dots.forEach((dot) => dot.classList.remove("course-dot--read"));
+    }
+  };
+
+  const read = (place) => {
+    leave();
+    slider.value = place;
+    for (const { svg, cursor, dots } of charts) {
+      const dot = dots[place - 1];
+      const [top, bottom] = svg.dataset.reach.split(" ");
+      const ends = { x1: middle(dot), x2: middle(dot), y1: top, y2: bottom };
+      Object.entries(ends).forEach(([name, value]) => cursor.setAttribute(name, value));
+      svg.insertBefore(cursor, dots[0]);
+      dot.classList.add("course-dot--read");
+      output.textContent = dot.querySelector("title").textContent;
+    }
+    slider.setAttribute("aria-valuetext", row.dataset.place.replace("{place}", place).replace("{all}", count));
+  };
+
+  for (const { svg, dots } of charts) {
+    svg.addEventListener("pointermove", (event) => {
+      const x = ((event.clientX - svg.getBoundingClientRect().left) / svg.clientWidth) * svg.viewBox.baseVal.width;
+      const gaps = dots.map((dot) => Math.abs(middle(dot) - x));
+      read(gaps.indexOf(Math.min(...gaps)) + 1);
+    });
+  }
+  slider.max = count;
+  slider.value = count;
+  slider.addEventListener("input", () => read(slider.valueAsNumber));
+  slider.addEventListener("focus", () => read(slider.valueAsNumber));
+  slider.addEventListener("blur", leave);
+  row.hidden = false;
+})();
