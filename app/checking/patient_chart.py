@@ -78,7 +78,9 @@ def _laboratory(asked: ChartQuestion) -> Iterator[Finding]:
     entries = [resource for page in pages for resource in _resources(page)]
     ids = [each.get("id") for each in entries]
     repeated = len(ids) - len(set(ids))
-    text = f"{len(pages)} pages of laboratory results, {len(entries)} in all"
+    more_follow = bool(pages) and _next(pages[-1], "") is not None
+    extent = "on these, and more follow" if more_follow else "in all"
+    text = f"{len(pages)} pages of laboratory results, {len(entries)} {extent}"
     yield ok("paging", f"{text}, {repeated} of them twice." if repeated else f"{text}.")
     unknown = Counter(label for each in entries if (label := _unknown_code(each, asked.ehr)) is not None)
     known = len(entries) - unknown.total()

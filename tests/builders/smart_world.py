@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -130,3 +130,9 @@ def two_patients(world: World) -> tuple[str, str]:
     rows = PatientStore.load(BUNDLED_PATIENTS, world.services.clock()).patients()
     first, second = [row.id for row in rows][:2]
     return first, second
+
+
+def a_patient(situation: str) -> str:
+    """The first patient the embedded EHR lists for a situation, such as "stage_2"."""
+    rows = PatientStore.load(BUNDLED_PATIENTS, datetime.now(UTC)).patients()
+    return next(row.id for row in rows if row.category == situation)
