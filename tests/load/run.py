@@ -66,6 +66,13 @@ class Watch:
                 self.service.kill_a_worker()
                 self.killed += 1
 
+    def by_minute(self) -> list[float]:
+        """The mean of each minute, in megabytes: a leak goes on rising, a warm cache does not."""
+        minutes: dict[int, list[float]] = {}
+        for elapsed, megabytes in self.megabytes:
+            minutes.setdefault(int(elapsed // 60), []).append(megabytes)
+        return [round(sum(each) / len(each), 1) for each in minutes.values()]
+
     def growth_percent(self) -> float | None:
         """From the second tenth of the run (caches are warm) to the last; None where a worker was killed."""
         tenth = len(self.megabytes) // 10
@@ -184,6 +191,7 @@ def put_under_load(
         "journeys": _figures(Path(f"{prefix}_stats.csv")),
         "failures": _failures(Path(f"{prefix}_failures.csv")),
         "memory_growth_percent": watch.growth_percent(),
+        "memory_megabytes_by_minute": watch.by_minute(),
         "workers_killed": watch.killed,
         **json.loads(results.read_text(encoding="utf-8")),
     }
@@ -265,6 +273,7 @@ def _table(report: dict[str, Any]) -> str:
     growth = report["memory_growth_percent"]
     grown = "not judged (workers were killed, or too short)" if growth is None else f"{growth:+.1f} %"
     lines.append(f"  memory of the workers: {grown}; audit records lost: {report['lost_audit_records']}")
+    lines.append(f"  megabytes by minute: {' '.join(map(str, report['memory_megabytes_by_minute']))}")
     lines.append(f"  workers killed: {report['workers_killed']}; quick again after "
                  f"{report['recovered_after_seconds']:.1f} s")  # fmt: skip
     lines += [f"  {count} x {what}" for what, count in report["failures"].items()]
