@@ -22,7 +22,7 @@ from app.launched.pending import StoredPendingLaunches
 from app.launched.renewals import Renewals
 from app.launched.sessions import Clock, LaunchSessions
 from app.launched.token_life import TokenLife
-from app.storage.database import is_current, open_engine, upgrade
+from app.storage.database import NEWER_SCHEMA, SchemaIsNewer, is_current, open_engine, upgrade
 from app.storage.encryption import SealedBox, Undecipherable, sealed_box
 from app.storage.signing_keys import StoredKeys
 from app.telemetry.counters import ASSESSMENTS, AUDIT_FAILURES
@@ -195,7 +195,10 @@ def _ready_engine(settings: Settings) -> Engine:
     """SQLite is brought up to date by itself; a shared database only by the operator (`aki db upgrade`)."""
     engine = open_engine(settings.resolved_database_url)
     if engine.dialect.name == "sqlite":
-        upgrade(engine)
+        try:
+            upgrade(engine)
+        except SchemaIsNewer:
+            raise ConfigurationError([f"{PREFIX}STATE_DIR: {NEWER_SCHEMA}"]) from None
     elif not is_current(engine):
         raise ConfigurationError([f"{PREFIX}DATABASE_URL: the schema is not current; run `aki db upgrade`"])
     return engine

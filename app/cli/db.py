@@ -13,7 +13,7 @@ from app.cli.configured import configured
 from app.cli.installation import Installation, now, open_database, open_installation
 from app.cli.problems import Problem
 from app.storage.backup import BackupRefused, back_up, problems_of, put_back
-from app.storage.database import downgrade, known_revisions, schema_revision
+from app.storage.database import NEWER_SCHEMA, SchemaIsNewer, downgrade, known_revisions, schema_revision
 from app.storage.database import upgrade as upgrade_schema
 from app.storage.encryption import sealed_box
 
@@ -43,12 +43,15 @@ def upgrade() -> None:
         engine = open_database(settings)
         before = schema_revision(engine)
         upgrade_schema(engine)
+    except SchemaIsNewer as error:
+        raise Problem("The database cannot be upgraded.", NEWER_SCHEMA) from error
     except (SQLAlchemyError, OSError) as error:
         raise Problem(f"The database cannot be upgraded ({type(error).__name__}).", _ANSWERS) from error
     newest = known_revisions()[0]
     if before != newest:
         _record(Installation(settings, engine), "upgraded", f"{before or 'empty'}->{newest}")
-    click.echo("The database schema is up to date.")
+    way_back = f" It was {before}: aki db downgrade {before} leads back." if before not in (None, newest) else ""
+    click.echo(f"The database schema is up to date ({newest}).{way_back}")
 
 
 @db.command("downgrade")

@@ -17,6 +17,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS: Final = 5000
 _WAIT_SECONDS: Final = 5
 _CHAIN_LOCK: Final = 0x616B69  # any number this application alone uses: "aki"
+NEWER_SCHEMA: Final = (
+    "the database is of a newer release; start that one, or go back with it: aki db downgrade REVISION"
+)
 
 
 def open_engine(url: str) -> Engine:
@@ -42,8 +45,14 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+class SchemaIsNewer(Exception):
+    """The database was brought up by a newer release, which alone can take it back."""
+
+
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to the newest migration, or forward to a named one."""
+    """Bring the schema to the newest migration, or forward to a named one. Raises SchemaIsNewer."""
+    if schema_revision(engine) not in (None, *known_revisions()):
+        raise SchemaIsNewer
     config = _alembic_config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection

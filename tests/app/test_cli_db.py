@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from app.auditing.anchors import verify
 from app.auditing.trail import AuditEvent, AuditTrail
 from app.cds.replay import UsedJwtIds
 from app.cli import main
+from app.configured.problems import ConfigurationError
 from app.jobs import JobsHeld, Retention, give_lease_back, last_finished_at, run_jobs, take_lease
+from app.services import open_services
 from app.storage.backup import BackupRefused, back_up
 from app.storage.database import known_revisions, open_engine, schema_revision, upgrade
 from app.storage.encryption import SealedBox
@@ -23,7 +25,7 @@ from app.storage.tables import AuditEventRow, CdsCardRow, CdsFeedbackRow, CdsJti
 from launch.keys import new_key
 from tests.builders.databases import ENGINES, fresh_database_url
 from tests.builders.filled_tables import fill_tables, rows_of
-from tests.builders.registrations import MASTER_KEY
+from tests.builders.registrations import MASTER_KEY, ehr_table, local_ehrs, settings_for
 
 Aki = Callable[..., Result]
 RETENTION = Retention.of(idle_minutes=15, audit_years=6, card_days=730, prediction_days=730)
@@ -88,6 +90,25 @@ def test_a_schema_goes_back_for_the_older_release_and_forth_again(aki: Aki, prep
     assert "aki db upgrade" in aki("db", "check").output
     assert aki("db", "upgrade").exit_code == 0
     assert aki("db", "check").exit_code == 0
+
+
+def test_an_upgrade_says_which_revision_leads_back(aki: Aki, prepared: Engine) -> None:
+    aki("db", "downgrade", "0004")
+    assert "aki db downgrade 0004 leads back" in aki("db", "upgrade").output
+    assert "leads back" not in aki("db", "upgrade").output
+
+
+def test_the_database_of_a_newer_release_is_named_and_left_alone(
+    aki: Aki, prepared: Engine, tmp_path: Path, database_url: str
+) -> None:
+    with prepared.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    refused = aki("db", "upgrade")
+    assert refused.exit_code == 1
+    assert "newer release" in refused.output
+    with pytest.raises(ConfigurationError, match=r"newer release|not current"):
+        open_services(settings_for(tmp_path, database_url=database_url), ehrs=local_ehrs(ehr_table("http://x")))
+    assert schema_revision(prepared) == "9999"
 
 
 def test_a_well_database_is_called_well(aki: Aki, prepared: Engine, clock) -> None:
