@@ -68,8 +68,15 @@ def _without_duplicates(chart: Chart, analyte: Analyte, ordered: list[Measuremen
     moments: dict[tuple[datetime, bool], list[Measurement]] = {}
     for measurement in ordered:
         moments.setdefault((measurement.at, measurement.day_only), []).append(measurement)
-    kept = (_one_moment(chart, analyte, group) if len(group) > 1 else group for group in moments.values())
+    kept = (_known_by_then(chart, analyte, group) if len(group) > 1 else group for group in moments.values())
     return sorted((m for group in kept for m in group), key=_order)
+
+
+def _known_by_then(chart: Chart, analyte: Analyte, group: list[Measurement]) -> list[Measurement]:
+    """A result not reported yet contradicts nothing: it must not displace one that was known."""
+    known = [m for m in group if m.available_at <= chart.read_at]
+    later = [m for m in group if m.available_at > chart.read_at]
+    return [*_one_moment(chart, analyte, known), *later] if known else later
 
 
 def _one_moment(chart: Chart, analyte: Analyte, group: list[Measurement]) -> list[Measurement]:

@@ -133,6 +133,13 @@ class TestRepeats:
         assert values(snapshot) == [2.0]
         assert refusals(snapshot) == [("Observation/low", "conflict")]
 
+    def test_a_result_not_reported_yet_does_not_displace_the_one_that_is(self) -> None:
+        known = observation(value=1.6, id="known", issued="2026-03-01T08:30:00Z")
+        later = observation(value=3.0, id="later", issued="2026-03-09T08:00:00Z")
+        snapshot = read(known, later)
+        assert values(snapshot) == [1.6, 3.0]
+        assert refusals(snapshot) == []
+
     def test_two_cuffs_of_one_minute_both_stand(self) -> None:
         snapshot = read(blood_pressure(120, 70), blood_pressure(130, 75))
         assert values(snapshot, Analyte.SYSTOLIC_BP) == [120, 130]
