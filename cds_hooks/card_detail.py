@@ -89,9 +89,10 @@ def detail(outcome: Outcome, facts: DetailFacts) -> str:
 
 def stage_words(kdigo: KdigoStaging) -> str:
     """ "KDIGO stage 2 by creatinine, rising"."""
-    if kdigo.episode is not None and kdigo.episode.state is EpisodeState.PERSISTING:
+    if not kdigo.stage and kdigo.episode is not None and kdigo.episode.state is EpisodeState.PERSISTING:
         return "AKI has not recovered, although KDIGO's criteria are no longer met"
-    words = f"KDIGO stage {kdigo.stage}" if kdigo.stage else "No AKI by KDIGO so far"
+    none = "No AKI by KDIGO now" if kdigo.peak_stage else "No AKI by KDIGO so far"
+    words = f"KDIGO stage {kdigo.stage}" if kdigo.stage else none
     if kdigo.criterion is not None:
         words += f" {_CRITERION[kdigo.criterion]}"
     if kdigo.course is None or kdigo.criterion is KdigoCriterion.RRT:
