@@ -233,7 +233,7 @@ def test_a_page_says_that_the_database_is_away_and_an_exception_quotes_no_row(tm
     client = create_app(services=services).test_client()
     with services.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE launch_session")
-    answer = client.get("/p/0123456789ab/", headers={"Accept": "application/json"})
+    answer = client.get("/p/0123456789abcdef01234567/", headers={"Accept": "application/json"})
     assert answer.status_code == 503
     assert answer.json["issue"][0]["details"]["coding"][0]["code"] == "database-unavailable"
     with pytest.raises(OperationalError) as caught, services.engine.begin() as connection:
