@@ -22,7 +22,7 @@ def egfr_lane(found: tuple[Egfr | None, ...], window: LaneWindow) -> ValueLane |
     top = next((top for top in _TICKS if highest <= top), max(_TICKS))
     return ValueLane(
         key="egfr",
-        name=f"{say.gettext('eGFR')}, {UNIT}",
+        name=f"{say.gettext('eGFR')}, {say.marked(UNIT)}",
         top=top,
         ticks=tuple((tick, say.number(tick)) for tick in _TICKS[top]),
         points=tuple(

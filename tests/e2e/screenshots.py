@@ -55,6 +55,7 @@ SHOTS = (
     Shot("state-partial", "stage_1", faults={"unavailable": "MedicationRequest", "bad_unit": "on"}),
     Shot("state-dark", "stage_2", preferences={"color_scheme": "dark"}),
     Shot("state-print", "stage_2", 794, media="print"),
+    Shot("state-german", "dialysis", path="?language=de&units=umol-l"),
     Shot("state-320", "stage_2", 320),
     Shot("state-expired", "stage_2", 1000, left_for="16:00"),
     Shot("write-preview", "stage_2", 1000, path="write/assessment"),

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, expect
 
 from app.demo.processes import DemoSetting
 from tests.e2e.stage import Complaints, open_alone
@@ -58,10 +58,10 @@ def test_without_javascript_there_is_no_slider_and_the_tables_tell_all(
 
 def test_the_page_with_all_it_loads_stays_below_150_kilobytes(page: Page, demo: DemoSetting) -> None:
     open_alone(page, demo, "stage_3")
-    answers: list[Response] = []
-    page.on("response", lambda answer: answers.append(answer))
     page.goto(page.url.partition("?")[0] + "?window=all")
     page.wait_for_load_state("load")
-    sizes = [len(answer.body()) for answer in answers if answer.status == 200]
-    assert len(sizes) >= 4
-    assert sum(sizes) < 150_000
+    own = page.evaluate("performance.getEntriesByType('navigation')[0].decodedBodySize")
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.decodedBodySize)")
+    assert len(loaded) >= 3
+    assert own > 20_000
+    assert own + sum(loaded) < 150_000
