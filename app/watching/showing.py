@@ -15,7 +15,7 @@ from model.withholding import WITHHELD_BY_SITE, SilencedModel
 
 _SINCE: Final[dict[Mode, str]] = {
     "off": Sentence(
-        "The prediction was switched off by the site since {day}, {clock}: {reason}. Staging is not affected."
+        "The prediction has been switched off here since {day}, {clock}: {reason}. Staging is not affected."
     ),
     "shadow": Sentence(
         "The prediction is on trial at this site and not shown since {day}, {clock}: {reason}. "
