@@ -5,7 +5,7 @@
   const age = document.getElementById("read-age");
   const guarded = document.querySelector("[data-shown-seconds]");
   const hideAt = Date.now() + 1000 * Number(guarded?.dataset.shownSeconds);  // this clock's own time, be it wrong
-  const STALE_MINUTES = 15;
+  const STALE_MINUTES = 10;  // while the chart still shows: it is hidden after the idle time, fifteen by default
 
   const showAge = () => {
     const minutes = Math.floor((Date.now() - Date.parse(readAt.dateTime)) / 60000);
