@@ -53,8 +53,11 @@ def stage(snapshot: PatientSnapshot, now: datetime, policy: SitePolicy) -> Stagi
     reasons.extend(_not_recovered(kdigo, now))
     nhs = egfr = None
     if creatinine is not None:
-        egfr = _egfr(snapshot, creatinine, is_steady(course, kdigo), now, policy, reasons)
-        if egfr is not None and dialysis is None:  # dialysis clears creatinine too
+        if dialysis is not None:
+            reasons.append(Reason("egfr_during_dialysis", "No eGFR during dialysis: it clears creatinine too."))
+        else:
+            egfr = _egfr(snapshot, creatinine, is_steady(course, kdigo), now, policy, reasons)
+        if egfr is not None:
             egfr = replace(egfr, kinetic_ml_min_1_73m2=_kinetic(snapshot, course, creatinine, egfr, now, policy))
         if policy.nhs_algorithm:
             patient = NhsPatient(snapshot.birth_date, snapshot.sex)

@@ -133,40 +133,35 @@ def _inverted(table: Mapping[Concept, Iterable[str]]) -> dict[str, frozenset[Con
     return {code: frozenset(c for c, group in table.items() if code in group) for code in codes}
 
 
+_ICD9_CM: Final = "http://hl7.org/fhir/sid/icd-9-cm"
+_ICD9_CM_PROCEDURES: Final = f"{_ICD9_CM}/procedure"
+_WHO_SYSTEMS: Final = (
+    "http://hl7.org/fhir/sid/icd-10",
+    "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
+    "http://fhir.de/CodeSystem/dimdi/icd-10-gm",
+    "urn:oid:2.16.840.1.113883.6.3",
+)
+_CM10_SYSTEMS: Final = (
+    "http://hl7.org/fhir/sid/icd-10-cm",
+    "urn:oid:2.16.840.1.113883.6.90",
+    f"{_MIMIC}mimic-diagnosis-icd10",
+)
+_CM9_SYSTEMS: Final = (
+    _ICD9_CM,
+    f"{_ICD9_CM}/diagnosis",
+    "urn:oid:2.16.840.1.113883.6.103",
+    f"{_MIMIC}mimic-diagnosis-icd9",
+)
+_DIAGNOSES: Final = frozenset({*_WHO_SYSTEMS, *_CM10_SYSTEMS, *_CM9_SYSTEMS})
+
 # system -> (prefix match?, code or prefix -> concepts)
 _Lookup = tuple[bool, dict[str, frozenset[Concept]]]
 _SYSTEMS: Final[dict[str, _Lookup]] = {
     system: (by_prefix, _inverted(table))
     for systems, by_prefix, table in (
-        (
-            (
-                "http://hl7.org/fhir/sid/icd-10",
-                "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
-                "http://fhir.de/CodeSystem/dimdi/icd-10-gm",
-                "urn:oid:2.16.840.1.113883.6.3",
-            ),
-            True,
-            _ICD10,
-        ),
-        (
-            (
-                "http://hl7.org/fhir/sid/icd-10-cm",
-                "urn:oid:2.16.840.1.113883.6.90",
-                f"{_MIMIC}mimic-diagnosis-icd10",
-            ),
-            True,
-            _ICD10_CM,
-        ),
-        (
-            (
-                "http://hl7.org/fhir/sid/icd-9-cm",
-                "http://hl7.org/fhir/sid/icd-9-cm/diagnosis",
-                "urn:oid:2.16.840.1.113883.6.103",
-                f"{_MIMIC}mimic-diagnosis-icd9",
-            ),
-            True,
-            _ICD9,
-        ),
+        (_WHO_SYSTEMS, True, _ICD10),
+        (_CM10_SYSTEMS, True, _ICD10_CM),
+        (_CM9_SYSTEMS, True, _ICD9),
         (("http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96"), False, _SNOMED),
         (
             (
@@ -181,7 +176,7 @@ _SYSTEMS: Final[dict[str, _Lookup]] = {
         (("http://www.ama-assn.org/go/cpt", "urn:oid:2.16.840.1.113883.6.12"), False, _CPT),
         (
             (
-                "http://hl7.org/fhir/sid/icd-9-cm/procedure",
+                _ICD9_CM_PROCEDURES,
                 "urn:oid:2.16.840.1.113883.6.104",
                 f"{_MIMIC}mimic-procedure-icd9",
             ),
@@ -208,3 +203,13 @@ def concepts_of(system: str, code: str) -> frozenset[Concept]:
     plain = code.replace(".", "").strip().upper() if "ops" not in system else code.strip()
     hits = [table[plain[:n]] for n in range(1, len(plain) + 1) if plain[:n] in table]
     return frozenset().union(*hits) if hits else _NOTHING
+
+
+def procedure_concepts_of(system: str, code: str) -> frozenset[Concept]:
+    """The same for a code of something done. Diagnosis systems name nothing that was done.
+
+    ICD-9-CM numbers procedures anew under one address: 40.3, a lymph node excision, is not 403, a kidney disease.
+    """
+    if system == _ICD9_CM:
+        return concepts_of(_ICD9_CM_PROCEDURES, code)
+    return _NOTHING if system in _DIAGNOSES else concepts_of(system, code)

@@ -1,11 +1,12 @@
 """Conditions and procedures -> problems and procedures, with the clinical ideas their codes stand for."""
 
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from model.snapshot import Concept, Problem, ProcedureDone
 from patient_context.chart import Chart
-from patient_context.concept_codes import concepts_of
+from patient_context.concept_codes import concepts_of, procedure_concepts_of
 from patient_context.shapes import Json, Refused, codings, concept_text, first_code, member
 from patient_context.times import optional_time
 
@@ -57,7 +58,7 @@ def _is_active(resource: Json) -> bool | None:
 
 def add_procedure(chart: Chart, resource: Json, source: str) -> None:
     """A procedure that took place and says something about the kidneys; others are counted."""
-    concepts = _concepts(resource.get("code"))
+    concepts = _concepts(resource.get("code"), procedure_concepts_of)
     if not concepts:
         chart.ignored["procedure-not-used"] += 1
         return
@@ -86,8 +87,8 @@ def _performed(resource: Json, zone: tzinfo) -> tuple[datetime | None, datetime 
     return start, end
 
 
-def _concepts(code: Any) -> frozenset[Concept]:
+def _concepts(code: Any, named: Callable[[str, str], frozenset[Concept]] = concepts_of) -> frozenset[Concept]:
     found: frozenset[Concept] = frozenset()
     for system, value in codings(code):
-        found |= concepts_of(system, value)
+        found |= named(system, value)
     return found

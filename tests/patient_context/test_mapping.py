@@ -223,6 +223,22 @@ class TestProblems:
         assert snapshot.procedures == ()
         assert snapshot.rejected[0].code == "procedure-not-done"
 
+    @pytest.mark.parametrize(
+        ("system", "code", "expected"),
+        [
+            ("http://hl7.org/fhir/sid/icd-9-cm", "39.95", {Concept.DIALYSIS_PROCEDURE}),  # haemodialysis
+            ("http://hl7.org/fhir/sid/icd-9-cm", "40.3", set()),  # lymph node excision; 403 as a diagnosis
+            ("http://hl7.org/fhir/sid/icd-9-cm", "65.3", set()),  # ovary; 653 as a diagnosis is a pregnancy
+            ("http://hl7.org/fhir/sid/icd-10-cm", "Z99.2", set()),  # a state, not something done
+            ("http://www.cms.gov/Medicare/Coding/ICD10", "5A1D70Z", {Concept.DIALYSIS_PROCEDURE}),
+        ],
+    )
+    def test_a_procedures_code_is_never_read_as_a_diagnosis(
+        self, system: str, code: str, expected: set[Concept]
+    ) -> None:
+        done = read(procedure(system, code)).procedures
+        assert {concept for each in done for concept in each.concepts} == expected
+
     def test_replacement_running_for_ten_days_is_stage_3_today(self) -> None:
         period = {"start": "2026-02-20T08:00:00Z"}
         running = procedure(performedDateTime=None, performedPeriod=period, status="in-progress")
