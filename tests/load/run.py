@@ -1,7 +1,7 @@
 """Puts a whole installation under load and says what held (`make bench-load`, `--help`).
 
 Two gunicorn workers of the product, the embedded EHR beside them, locust in a third process: all on one machine,
-so the figures are of the machine shared, and memory is of the product's workers alone.
+so the figures are of the machine shared, and memory is of the product's processes alone.
 """
 
 import argparse
@@ -61,7 +61,7 @@ class Watch:
         began = time.monotonic()
         while not self._stop.wait(_SAMPLE_SECONDS):
             elapsed = time.monotonic() - began
-            self.megabytes.append((elapsed, _unshared_megabytes(self.service)))
+            self.megabytes.append((elapsed, _megabytes(self.service)))
             if self.kill_every_seconds and elapsed > self.kill_every_seconds * (self.killed + 1):
                 self.service.kill_a_worker()
                 self.killed += 1
@@ -83,11 +83,12 @@ class Watch:
         return (sum(late) / sum(early) - 1) * 100
 
 
-def _unshared_megabytes(service: Hosted) -> float:
+def _megabytes(service: Hosted) -> float:
+    """What the service takes of the machine: arbiter and workers, each shared page counted once (PSS)."""
     total = 0
-    for pid in service.worker_pids():
+    for pid in (service.process.pid, *service.worker_pids()):
         try:
-            total += psutil.Process(pid).memory_full_info().uss
+            total += psutil.Process(pid).memory_full_info().pss
         except psutil.Error:
             continue
     return total / 1e6
@@ -272,7 +273,7 @@ def _table(report: dict[str, Any]) -> str:
         lines.append(f"  {name:<20}{row['requests']:>10}{row['errors']:>8}{percentiles}")
     growth = report["memory_growth_percent"]
     grown = "not judged (workers were killed, or too short)" if growth is None else f"{growth:+.1f} %"
-    lines.append(f"  memory of the workers: {grown}; audit records lost: {report['lost_audit_records']}")
+    lines.append(f"  memory of the product: {grown}; audit records lost: {report['lost_audit_records']}")
     lines.append(f"  megabytes by minute: {' '.join(map(str, report['memory_megabytes_by_minute']))}")
     lines.append(f"  workers killed: {report['workers_killed']}; quick again after "
                  f"{report['recovered_after_seconds']:.1f} s")  # fmt: skip
