@@ -16,7 +16,7 @@ from fhirclient.models.servicerequest import ServiceRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_hooks.card_detail import DetailFacts
+from cds_hooks.card_detail import DetailFacts, stage_words
 from cds_hooks.cards import Card, CardContext, build_card
 from cds_hooks.decision import CardKind, Indicator, Setting, Show, decide
 from cds_hooks.wording import fit, natural_frequency
@@ -397,3 +397,17 @@ def test_the_people_and_the_percentage_agree(probability: float) -> None:
 if __name__ == "__main__":
     for card_name, (card_outcome, card_context) in EXAMPLES.items():
         (CARDS / f"{card_name}.md").write_text(as_text(shown(card_outcome, card_context)), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("kdigo", "words"),
+    [
+        (KdigoStaging(0, peak_stage=0), "No AKI by KDIGO so far"),
+        (KdigoStaging(0, peak_stage=2), "No AKI by KDIGO now"),
+        (KdigoStaging(0, episode=EPISODE), "AKI has not recovered, although KDIGO's criteria are no longer met"),
+        (KdigoStaging(3, KdigoCriterion.RRT, episode=EPISODE), "KDIGO stage 3 by renal replacement therapy"),
+    ],
+    ids=["never", "recovered", "not recovered", "dialysis"],
+)
+def test_a_card_denies_neither_the_stage_it_has_nor_the_aki_that_was(kdigo: KdigoStaging, words: str) -> None:
+    assert stage_words(kdigo).startswith(words)
