@@ -194,6 +194,15 @@ def _now() -> datetime:
 def _ready_engine(settings: Settings) -> Engine:
     """SQLite is brought up to date by itself; a shared database only by the operator (`aki db upgrade`)."""
     engine = open_engine(settings.resolved_database_url)
+    try:
+        _bring_up_to_date(engine)
+    except ConfigurationError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _bring_up_to_date(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         try:
             upgrade(engine)
@@ -201,7 +210,6 @@ def _ready_engine(settings: Settings) -> Engine:
             raise ConfigurationError([f"{PREFIX}STATE_DIR: {NEWER_SCHEMA}"]) from None
     elif not is_current(engine):
         raise ConfigurationError([f"{PREFIX}DATABASE_URL: the schema is not current; run `aki db upgrade`"])
-    return engine
 
 
 def _launch_client(
