@@ -97,6 +97,6 @@ def test_while_a_slow_ehr_answers_the_frame_says_so_and_then_gives_way_to_the_pa
         expect(chart.locator(".now .headline")).to_have_text("AKI stage 3")
         expect(chart.locator(".waiting")).to_be_hidden()
         expect(chart.get_by_role("link", name="Skip to the content")).to_have_count(1)
-        assert complaints == []
+        assert [one for one in complaints if "ERR_ABORTED" not in one] == []  # the list was left while it loaded
     finally:
         set_faults(page, demo)
