@@ -22,7 +22,7 @@ from app.launched.pending import StoredPendingLaunches
 from app.launched.renewals import Renewals
 from app.launched.sessions import Clock, LaunchSessions
 from app.launched.token_life import TokenLife
-from app.storage.database import NEWER_SCHEMA, SchemaIsNewer, is_current, open_engine, upgrade
+from app.storage.database import NEWER_SCHEMA, SchemaIsNewer, open_engine, schema_problem, upgrade
 from app.storage.encryption import SealedBox, Undecipherable, sealed_box
 from app.storage.signing_keys import StoredKeys
 from app.telemetry.counters import ASSESSMENTS, AUDIT_FAILURES
@@ -208,8 +208,8 @@ def _bring_up_to_date(engine: Engine) -> None:
             upgrade(engine)
         except SchemaIsNewer:
             raise ConfigurationError([f"{PREFIX}STATE_DIR: {NEWER_SCHEMA}"]) from None
-    elif not is_current(engine):
-        raise ConfigurationError([f"{PREFIX}DATABASE_URL: the schema is not current; run `aki db upgrade`"])
+    elif (problem := schema_problem(engine)) is not None:
+        raise ConfigurationError([f"{PREFIX}DATABASE_URL: {problem}"])
 
 
 def _launch_client(

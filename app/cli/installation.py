@@ -11,7 +11,7 @@ from app.auditing.trail import AuditEvent, AuditFailed, AuditTrail
 from app.cli.configured import configured
 from app.cli.problems import Problem
 from app.configured.settings import Settings
-from app.storage.database import is_current, open_engine
+from app.storage.database import open_engine, schema_problem
 
 
 def now() -> datetime:
@@ -52,9 +52,9 @@ def open_installation() -> Installation:
     settings, _ = configured()
     engine = open_database(settings)
     try:
-        ready = is_current(engine)
+        problem = schema_problem(engine)
     except SQLAlchemyError as error:
         raise Problem("The database cannot be opened.", "Check AKI_DATABASE_URL or AKI_STATE_DIR.") from error
-    if not ready:
-        raise Problem("The database schema is not current.", "Run: aki db upgrade")
+    if problem is not None:
+        raise Problem("The database is not of this release.", problem)
     return Installation(settings, engine)

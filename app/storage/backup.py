@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.auditing.anchors import AnchorFileUnreadable, verify
-from app.storage.database import is_current, known_revisions
+from app.storage.database import known_revisions, schema_problem
 from app.storage.encryption import SealedBox
 from app.storage.resealing import unreadable
 
@@ -74,8 +74,8 @@ def put_back(engine: Engine, backup: Path, *, now: datetime) -> Path | None:
 def problems_of(engine: Engine, box: SealedBox, anchor_file: Path | None) -> list[str]:
     """What is wrong with a database: reach, schema, damage, audit trail, what is sealed. Empty: all is well."""
     try:
-        if not is_current(engine):
-            return ["schema: it is not that of this release; run: aki db upgrade"]
+        if (stale := schema_problem(engine)) is not None:
+            return [f"schema: {stale}"]
         found = _damage(engine)
         broken = verify(engine, anchor_file)
         if broken is not None:

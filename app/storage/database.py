@@ -17,6 +17,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS: Final = 5000
 _WAIT_SECONDS: Final = 5
 _CHAIN_LOCK: Final = 0x616B69  # any number this application alone uses: "aki"
+_OLDER_SCHEMA: Final = "the database schema is not that of this release; run: aki db upgrade"
 NEWER_SCHEMA: Final = (
     "the database is of a newer release; start that one, or go back with it: aki db downgrade REVISION"
 )
@@ -51,7 +52,7 @@ class SchemaIsNewer(Exception):
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to the newest migration, or forward to a named one. Raises SchemaIsNewer."""
-    if schema_revision(engine) not in (None, *known_revisions()):
+    if schema_problem(engine) == NEWER_SCHEMA:
         raise SchemaIsNewer
     config = _alembic_config()
     with engine.begin() as connection:
@@ -67,9 +68,12 @@ def downgrade(engine: Engine, revision: str) -> None:
         command.downgrade(config, revision)
 
 
-def is_current(engine: Engine) -> bool:
-    """Whether the schema is at the newest migration."""
-    return schema_revision(engine) == known_revisions()[0]
+def schema_problem(engine: Engine) -> str | None:
+    """Cause and cure where the schema is not at this release's newest migration; None where it is."""
+    found, known = schema_revision(engine), known_revisions()
+    if found == known[0]:
+        return None
+    return _OLDER_SCHEMA if found in (None, *known) else NEWER_SCHEMA
 
 
 def schema_revision(engine: Engine) -> str | None:

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import AppServices
-from app.storage.database import is_current
+from app.storage.database import schema_problem
 from app.telemetry.metrics import exposition
 from app.version import product_version
 from app.watching.switches import PARTS
@@ -63,7 +63,7 @@ Check = Callable[[], str | None]
 def _blocking_checks(services: AppServices) -> dict[str, Check]:
     """Without these no launch and no hook can be answered."""
     return {
-        "database": lambda: None if is_current(services.engine) else "the schema is not current: aki db upgrade",
+        "database": lambda: schema_problem(services.engine),
         "signing-key": lambda: None if services.client_keys else "no key to sign with",
         "registry": lambda: None if len(services.ehrs) else "no EHR is registered (ehrs.toml)",
     }

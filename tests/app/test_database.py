@@ -17,9 +17,9 @@ from app.auditing.anchors import anchor_now, verify
 from app.auditing.trail import AuditEvent, AuditTrail
 from app.storage.database import (
     downgrade,
-    is_current,
     known_revisions,
     open_engine,
+    schema_problem,
     schema_revision,
     serialized,
     upgrade,
@@ -42,17 +42,17 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path):
 def test_the_migrations_build_exactly_the_tables_of_the_code(database: Engine) -> None:
     with database.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    assert is_current(database)
+    assert schema_problem(database) is None
 
 
 def test_an_empty_database_is_not_current(empty: Engine) -> None:
-    assert not is_current(empty)
+    assert "aki db upgrade" in (schema_problem(empty) or "")
     assert schema_revision(empty) is None
 
 
 def test_upgrading_twice_changes_nothing(database: Engine) -> None:
     upgrade(database)
-    assert is_current(database)
+    assert schema_problem(database) is None
 
 
 def test_every_migration_goes_up_and_down_again_and_leaves_no_table(empty: Engine) -> None:
@@ -205,7 +205,7 @@ def test_times_come_back_in_utc_and_a_time_without_zone_is_refused(database: Eng
 def test_a_database_that_is_down_is_an_error_in_seconds_not_a_hang() -> None:
     engine = open_engine("postgresql+psycopg://aki@127.0.0.1:9/aki")
     with pytest.raises(OperationalError):
-        is_current(engine)
+        schema_problem(engine)
     engine.dispose()
 
 
