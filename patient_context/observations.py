@@ -24,8 +24,13 @@ _STATUS_SENTENCES: Final = {
     "registered": Sentence("The result is not available yet."),
     "preliminary": Sentence("The result is preliminary."),
 }
-_CREATININE_WORD: Final = re.compile(r"(?i)\b(?:crea|kreat|créat)", re.UNICODE)
-_NOT_A_CONCENTRATION: Final = re.compile(r"(?i)urin|ratio|clear|/|gfr|kinase|fluid|24|dialy|albumin")
+_CREATININE: Final = r"(?:\b(?:crea|kreat|créat)\w*|クレアチニン)"
+_CREATININE_WORD: Final = re.compile(rf"(?i){_CREATININE}")
+# "Creatinine [Mass/volume]" is a concentration, "Albumin/Creatinine" is not.
+_NOT_A_CONCENTRATION: Final = re.compile(
+    rf"(?i)urin|orina|尿|ratio|quotient|cociente|比|/\s*{_CREATININE}|{_CREATININE}\s*/|clear|クリアランス|gfr"
+    "|kinase|キナーゼ|fluid|líquido|liquid[eo]|punkt|24|dialy|透析|albumin"
+)
 
 
 def add_observation(chart: Chart, resource: Json, source: str) -> None:
