@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.auditing.elapsed import ClockNotVouchedFor
 from app.auditing.trail import AuditFailed
 from app.cli.installation import now, open_installation
 from app.cli.problems import Problem
@@ -24,8 +25,13 @@ def jobs() -> None:
 
 
 @jobs.command("run")
+@click.option(
+    "--clock-is-right",
+    is_flag=True,
+    help="The app stood still for more than a month; its clock is right all the same.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def run(as_json: bool) -> None:
+def run(clock_is_right: bool, as_json: bool) -> None:
     """Do all of it once. Safe from several hosts at a time: one works, the others say so and exit 0.
 
     \b
@@ -47,10 +53,13 @@ def run(as_json: bool) -> None:
             retention,
             anchor_file=settings.anchor_file,
             judge=lambda: keep_results(installation.engine, report_on(installation)),
+            clock_is_right=clock_is_right,
         )
     except JobsHeld:
         click.echo(json.dumps({"ran": False}) if as_json else "Another process runs the jobs now.")
         return
+    except ClockNotVouchedFor as refused:
+        raise _clock_problem(refused) from None
     except (AuditFailed, SQLAlchemyError, OSError) as error:
         raise Problem("The jobs could not be recorded or anchored.", "Check the disk and: aki db check") from error
     if as_json:
@@ -66,3 +75,14 @@ def run(as_json: bool) -> None:
     )
     if done.anchor is not None:
         click.echo(f"Anchored the audit trail at line {done.anchor.seq}: {done.anchor.hash}")
+
+
+def _clock_problem(refused: ClockNotVouchedFor) -> Problem:
+    days = (refused.now - refused.vouched_until).days
+    return Problem(
+        f"The clock says {refused.now:%Y-%m-%d %H:%M} UTC, {days} days after the last line of the trail that "
+        f"vouches for a time ({refused.vouched_until:%Y-%m-%d %H:%M} UTC). Nothing was done: under a clock that "
+        "is ahead, what must still be kept would be destroyed.",
+        "Compare with: date -u. If the clock is wrong, set it and run the jobs again. If the app did stand still "
+        "that long, run once: aki jobs run --clock-is-right",
+    )

@@ -8,16 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert
 
 from app.cds.rates import Fate, share
 from app.cds.report import CardLine, Override, count_cards, report
-from app.cli import main
 from app.storage.database import open_engine, upgrade
 from app.storage.tables import CdsCardRow, CdsFeedbackRow
 from cds_hooks.cards import OVERRIDE_SYSTEM
-from tests.builders.registrations import MASTER_KEY
+from tests.builders.commands import Aki, aki_in
 
 AT = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 Zone = Callable[[str], ZoneInfo]
@@ -142,21 +140,14 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def aki(tmp_path: Path) -> Callable[..., Result]:
-    registry = tmp_path / "ehrs.toml"
-    registry.write_text('[[ehr]]\nid = "r"\nname = "R"\niss = "https://ehr.example.org/fhir"\nclient_id = "aki"\n')
-    environment = {
-        "AKI_PUBLIC_URL": "https://aki.example.org",
-        "AKI_MASTER_KEY": MASTER_KEY,
-        "AKI_EHRS_FILE": str(registry),
-        "AKI_STATE_DIR": str(tmp_path),
-    }
-    return lambda *arguments: CliRunner().invoke(main, ["cds", "report", *arguments], env=environment)
+def aki(tmp_path: Path) -> Aki:
+    run = aki_in(tmp_path, f"sqlite:///{tmp_path / 'aki.sqlite3'}")
+    return lambda *arguments: run("cds", "report", *arguments)
 
 
 class TestCommand:
     def test_of_few_cards_counts_are_printed_and_of_many_rates(
-        self, engine: Engine, aki: Callable[..., Result]
+        self, engine: Engine, aki: Aki
     ) -> None:
         many = [{"uuid": f"s{n}"} for n in range(20)]
         few = [{"uuid": f"n{n}", "topic": "nsaid"} for n in range(3)]
@@ -168,7 +159,7 @@ class TestCommand:
         assert nsaid == ["nsaid", "3", "0", "1", "2", "0"]
 
     def test_json_gives_counts_rates_and_intervals_and_leaves_out_what_there_is_none_of(
-        self, engine: Engine, aki: Callable[..., Result]
+        self, engine: Engine, aki: Aki
     ) -> None:
         fill(engine, [{"uuid": "a"}, {"uuid": "b", "silence": "falling"}], [{"card_uuid": "a"}])
         found = json.loads(aki("--json").output)
@@ -187,7 +178,7 @@ class TestCommand:
         assert (empty["total"]["acceptance"], empty["by_topic"]) == ({}, {})
 
     @pytest.mark.usefixtures("engine")
-    def test_an_empty_record_is_said_in_words(self, aki: Callable[..., Result]) -> None:
+    def test_an_empty_record_is_said_in_words(self, aki: Aki) -> None:
         found = aki()
         assert (found.exit_code, found.output.splitlines()[0]) == (
             0,
@@ -195,7 +186,7 @@ class TestCommand:
         )
 
     @pytest.mark.usefixtures("engine")
-    def test_a_site_that_is_not_registered_is_a_usage_error(self, aki: Callable[..., Result]) -> None:
+    def test_a_site_that_is_not_registered_is_a_usage_error(self, aki: Aki) -> None:
         found = aki("--site", "elsewhere")
         assert found.exit_code == 2
         assert "registered are r" in found.output

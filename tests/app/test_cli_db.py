@@ -1,69 +1,25 @@
-"""`aki db`, `aki jobs` and `aki audit` as the operator runs them, on a SQLite installation and on PostgreSQL."""
+"""`aki db` and `aki audit` as the operator runs them, on a SQLite installation and on PostgreSQL."""
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, text
 
 from app.auditing.anchors import verify
 from app.auditing.trail import AuditEvent, AuditTrail
-from app.cds.replay import UsedJwtIds
-from app.cli import main
 from app.configured.problems import ConfigurationError
-from app.jobs import JobsHeld, Retention, give_lease_back, last_finished_at, run_jobs, take_lease
 from app.services import open_services
 from app.storage.backup import BackupRefused, back_up
 from app.storage.database import known_revisions, open_engine, schema_revision, upgrade
 from app.storage.encryption import SealedBox
 from app.storage.signing_keys import StoredKeys
-from app.storage.tables import AuditEventRow, CdsCardRow, CdsFeedbackRow, CdsJtiRow, PredictionRow
+from app.storage.tables import AuditEventRow
 from launch.keys import new_key
-from tests.builders.databases import ENGINES, fresh_database_url
+from tests.builders.commands import Aki
 from tests.builders.filled_tables import fill_tables, rows_of
 from tests.builders.registrations import MASTER_KEY, ehr_table, local_ehrs, settings_for
-
-Aki = Callable[..., Result]
-RETENTION = Retention.of(idle_minutes=15, audit_years=6, card_days=730, prediction_days=730)
-
-
-@pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with fresh_database_url(request.param, tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-def aki(database_url: str, tmp_path: Path) -> Aki:
-    """Run a command in an installation of its own."""
-    registry = tmp_path / "ehrs.toml"
-    registry.write_text('[[ehr]]\nid = "r"\nname = "R"\niss = "https://ehr.example.org/fhir"\nclient_id = "aki"\n')
-    environment = {
-        "AKI_PUBLIC_URL": "https://aki.example.org",
-        "AKI_MASTER_KEY": MASTER_KEY,
-        "AKI_EHRS_FILE": str(registry),
-        "AKI_STATE_DIR": str(tmp_path / "state"),
-        "AKI_DATABASE_URL": database_url,
-    }
-
-    def run(*arguments: str, **changes: str) -> Result:
-        return CliRunner().invoke(main, arguments, env=environment | changes)
-
-    return run
-
-
-@pytest.fixture
-def prepared(aki: Aki, database_url: str) -> Iterator[Engine]:
-    """The installation's database after `aki db upgrade`."""
-    result = aki("db", "upgrade")
-    assert result.exit_code == 0, result.output
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
 
 
 def _only_sqlite(engine: Engine) -> None:
@@ -240,109 +196,6 @@ def test_postgresql_is_told_to_use_pg_dump(aki: Aki, prepared: Engine, tmp_path:
     result = aki("db", "backup", str(tmp_path / "x"))
     assert result.exit_code == 1
     assert "pg_dump" in result.output
-
-
-def test_jobs_destroy_what_expired_and_write_it_down(database: Engine, clock, tmp_path: Path) -> None:
-    used = UsedJwtIds(database, clock)
-    used.remember("iss", "old", clock() + timedelta(minutes=1))
-    used.remember("iss", "new", clock() + timedelta(hours=2))
-    AuditTrail(database, clock).record(_view("p1"))
-    clock.advance(hours=1, minutes=1)
-    done = run_jobs(database, clock, RETENTION, anchor_file=tmp_path / "anchors")
-    assert (done.sessions, done.pending_launches, done.jwt_ids, done.audit_events) == (0, 0, 1, 0)
-    assert done.anchor is not None
-    assert done.anchor.seq == 2
-    with database.connect() as connection:
-        assert len(connection.execute(select(CdsJtiRow)).all()) == 1
-    last = list(AuditTrail(database, clock).events())[-1]
-    assert last["outcome"] == "sessions=0,pending=0,jti=1,audit=0,cards=0,feedback=0,predictions=0"
-    assert last_finished_at(database) == clock()
-
-
-def test_jobs_let_go_of_audit_lines_older_than_the_retention_and_verify_still_holds(
-    database: Engine, clock, tmp_path: Path
-) -> None:
-    trail, anchors = AuditTrail(database, clock), tmp_path / "anchors"
-    trail.record(_view("old"))
-    run_jobs(database, clock, RETENTION, anchor_file=anchors)
-    clock.advance(days=6 * 366)
-    trail.record(_view("new"))
-    assert run_jobs(database, clock, RETENTION, anchor_file=anchors).audit_events == 2
-    assert verify(database, anchors) is None
-    assert "old" not in {event.get("patient_id") for event in trail.events()}
-    run_jobs(database, clock, RETENTION, anchor_file=anchors)
-    assert verify(database, anchors) is None
-
-
-def test_jobs_let_go_of_old_predictions_and_judge_last(database: Engine, clock) -> None:
-    kept = {"ehr_id": "local", "patient_ref": "r", "landmark_at": clock(), "head": "onset", "probability": 0.1}
-    kept |= {"category": "low", "model_sha256": "a", "mode": "live", "channel": "page", "outcome": "pending"}
-    with database.begin() as connection:
-        dated = ((f"{day}", clock() + timedelta(days=day)) for day in (0, 1))
-        rows = [{**kept, "id": name, "predicted_at": at, "refused_units": 0} for name, at in dated]
-        connection.execute(PredictionRow.__table__.insert(), rows)
-    clock.advance(days=730)
-    left: list[int] = []
-
-    def judge() -> None:
-        with database.connect() as connection:
-            left.append(len(connection.execute(select(PredictionRow)).all()))
-
-    assert run_jobs(database, clock, RETENTION, anchor_file=None, judge=judge).predictions == 1
-    assert left == [1]
-
-
-def test_jobs_let_go_of_old_cards_and_of_what_became_of_them(database: Engine, clock) -> None:
-    card = {"ehr_id": "local", "service_id": "aki-patient-view", "patient_ref": "r", "at": clock()}
-    told = {"ehr_id": "local", "service_id": "aki-patient-view", "card_uuid": "a", "outcome": "accepted"}
-    told |= {"outcome_at": clock(), "received_at": clock(), "matched": True, "suggestions": ""}
-    young = clock() + timedelta(days=1)
-    with database.begin() as connection:
-        connection.execute(
-            CdsCardRow.__table__.insert(), [{**card, "uuid": "a"}, {**card, "uuid": "b", "at": young}]
-        )
-        feedback = [{**told, "id": "a"}, {**told, "id": "b", "received_at": young}]
-        connection.execute(CdsFeedbackRow.__table__.insert(), feedback)
-    clock.advance(days=730)
-    done = run_jobs(database, clock, RETENTION, anchor_file=None)
-    assert (done.cards, done.feedback) == (1, 1)
-    with database.connect() as connection:
-        assert connection.scalars(select(CdsCardRow.uuid)).all() == ["b"]
-        assert connection.scalars(select(CdsFeedbackRow.id)).all() == ["b"]
-
-
-def test_of_two_schedulers_one_works_and_a_dead_ones_lease_runs_out(database: Engine, clock) -> None:
-    assert take_lease(database, "first", clock())
-    assert not take_lease(database, "second", clock())
-    with pytest.raises(JobsHeld):
-        run_jobs(database, clock, RETENTION, anchor_file=None)
-    clock.advance(minutes=31)
-    assert take_lease(database, "second", clock())
-    give_lease_back(database, "first", clock(), clock())  # the dead one wakes up: not its lease any more
-    assert not take_lease(database, "third", clock())
-    give_lease_back(database, "second", clock(), None)
-    assert last_finished_at(database) is None
-    run_jobs(database, clock, RETENTION, anchor_file=None)
-
-
-def test_failed_jobs_give_the_lease_back_and_do_not_count_as_finished(database: Engine, clock) -> None:
-    with database.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE audit_event RENAME TO gone")
-    with pytest.raises(Exception, match="audit_event"):
-        run_jobs(database, clock, RETENTION, anchor_file=None)
-    with database.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE gone RENAME TO audit_event")
-    assert last_finished_at(database) is None
-    assert run_jobs(database, clock, RETENTION, anchor_file=None)
-
-
-def test_the_jobs_command_prints_the_anchor_for_the_schedules_own_log(aki: Aki, prepared: Engine) -> None:
-    first = json.loads(aki("jobs", "run", "--json").output)
-    assert first["ran"] is True
-    assert len(first["anchor"]["hash"]) == 64
-    take_lease(prepared, "somebody", datetime.now(UTC))
-    held = aki("jobs", "run", "--json")
-    assert (held.exit_code, json.loads(held.output)) == (0, {"ran": False})
 
 
 def test_a_cut_off_end_is_found_by_the_command(aki: Aki, prepared: Engine, clock) -> None:

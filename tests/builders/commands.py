@@ -1,0 +1,29 @@
+"""The `aki` command in an installation of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from app.cli import main
+from tests.builders.registrations import MASTER_KEY
+
+Aki = Callable[..., Result]
+
+
+def aki_in(folder: Path, database_url: str) -> Aki:
+    """Runs a command with one EHR registered; keywords change the environment."""
+    registry = folder / "ehrs.toml"
+    registry.write_text('[[ehr]]\nid = "r"\nname = "R"\niss = "https://ehr.example.org/fhir"\nclient_id = "aki"\n')
+    environment = {
+        "AKI_PUBLIC_URL": "https://aki.example.org",
+        "AKI_MASTER_KEY": MASTER_KEY,
+        "AKI_EHRS_FILE": str(registry),
+        "AKI_STATE_DIR": str(folder / "state"),
+        "AKI_DATABASE_URL": database_url,
+    }
+
+    def run(*arguments: str, **changes: str) -> Result:
+        return CliRunner().invoke(main, arguments, env=environment | changes)
+
+    return run
