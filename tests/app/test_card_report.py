@@ -146,9 +146,7 @@ def aki(tmp_path: Path) -> Aki:
 
 
 class TestCommand:
-    def test_of_few_cards_counts_are_printed_and_of_many_rates(
-        self, engine: Engine, aki: Aki
-    ) -> None:
+    def test_of_few_cards_counts_are_printed_and_of_many_rates(self, engine: Engine, aki: Aki) -> None:
         many = [{"uuid": f"s{n}"} for n in range(20)]
         few = [{"uuid": f"n{n}", "topic": "nsaid"} for n in range(3)]
         fill(engine, [*many, *few], [{"card_uuid": "s1"}, {"card_uuid": "n1", "outcome": "overridden"}])
