@@ -33,6 +33,11 @@ class Suggestion:
     actions: tuple[str, ...]
     applied: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """Descriptions of its actions that tell more than its label."""
+        return tuple(words for words in self.actions if words and words != self.label)
+
 
 @dataclass(frozen=True, slots=True)
 class OverrideReason:

@@ -215,6 +215,17 @@ def test_an_accepted_suggestion_adds_its_order_to_the_chart(ehr, fake):
     assert re.search(r"Added to the chart: ServiceRequest/new-\S+\. The app was told\.", page)
 
 
+@pytest.mark.parametrize(
+    ("description", "shown"), [("Order creatinine", 1), ("Draft an order for a serum creatinine", 2)]
+)
+def test_a_description_is_shown_beside_its_button_only_where_it_tells_more(ehr, fake, description, shown):
+    action = {"type": "create", "description": description, "resource": order_for(PATIENT)}
+    suggestion = {"uuid": "s-1", "label": "Order creatinine", "actions": [action]}
+    fake[0].answer = (200, {"cards": [CARD | {"suggestions": [suggestion]}]})
+    offered = panel(ehr).partition('class="cds-suggestions"')[2].partition('class="cds-links"')[0]
+    assert len(re.findall(r"<(?:button|span)", offered)) == shown
+
+
 def test_a_suggestion_cannot_write_into_another_chart(ehr):
     page = accept(ehr, {"type": "create", "resource": order_for("10001217")})
     assert "Not added to the chart" in page
