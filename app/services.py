@@ -222,8 +222,8 @@ def _launch_client(
         clock=clock,
         settings=ClientSettings(
             redirect_uri=f"{settings.public_url}/callback",
-            product_scopes=lambda syntax: scopes("v2" if syntax == "v2" else "v1"),
-            writing_scopes=lambda syntax: writing_scopes("v2" if syntax == "v2" else "v1"),
+            product_scopes=lambda syntax, level: scopes("v2" if syntax == "v2" else "v1", level),
+            writing_scopes=lambda syntax, level: writing_scopes("v2" if syntax == "v2" else "v1", level),
         ),
     )
 

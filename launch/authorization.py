@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -15,6 +15,9 @@ from launch.registry import EhrRegistration
 
 _ENTROPY_BYTES: Final = 32  # 256 bits; as PKCE verifier 43 characters, the shortest RFC 7636 allows
 LONGEST_URL_CHARS: Final = 2000
+
+Level = Literal["patient", "user"]
+"""Whose data a launch asks for: one patient's, or all that its user may see (SL-24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,24 @@ def authorization_request(
 
 
 def requested_scopes(
-    registration: EhrRegistration, product_scopes: Sequence[str], *, standalone: bool
+    registration: EhrRegistration, product_scopes: Sequence[str], *, standalone: bool, level: Level = "patient"
 ) -> tuple[str, ...]:
     """The registration's scopes or the product's, with the launch scope that fits (SL-23, SL-26).
 
-    `online_access` or `offline_access` only where the registration asks to refresh (SL-29).
+    For a launch without a patient the registration's `patient/` scopes are asked for as `user/`, and nothing that
+    obliges the EHR to choose a patient. `online_access` or `offline_access` only where the registration asks to
+    refresh (SL-29).
     """
     wanted = registration.scopes if registration.scopes is not None else ("openid", "fhirUser", *product_scopes)
-    launch_scope = "launch/patient" if standalone else "launch"
-    other = "launch" if standalone else "launch/patient"
+    others = {"launch", "launch/patient"}
+    if level == "user":
+        wanted = tuple(_for_the_user(scope) for scope in wanted)
+        others.add("launch/encounter")
+    asks_for_one = ("launch/patient",) if level == "patient" else ()
+    launch_scope = asks_for_one if standalone else ("launch",)
     refresh = () if registration.refresh == "none" else (registration.refresh,)
-    return tuple(dict.fromkeys((launch_scope, *(scope for scope in wanted if scope != other), *refresh)))
+    return tuple(dict.fromkeys((*launch_scope, *(scope for scope in wanted if scope not in others), *refresh)))
+
+
+def _for_the_user(scope: str) -> str:
+    return f"user/{scope.removeprefix('patient/')}" if scope.startswith("patient/") else scope

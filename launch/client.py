@@ -7,15 +7,21 @@ from datetime import datetime
 from typing import Any, Final
 
 from launch import tokens
-from launch.authorization import AuthorizationRequest, authorization_request, requested_scopes
+from launch.authorization import AuthorizationRequest, Level, authorization_request, requested_scopes
 from launch.context import LaunchContext, Tokens, launch_context
 from launch.discovery import Discovery, SessionFor, SmartConfiguration, get_json
-from launch.errors import AuthorizationRefused, EhrMisconfigured, LaunchError, LaunchParametersMissing
+from launch.errors import (
+    AuthorizationRefused,
+    EhrMisconfigured,
+    LaunchError,
+    LaunchNotOffered,
+    LaunchParametersMissing,
+)
 from launch.id_token import Expected, Identity, verify_id_token
 from launch.jwks import FetchedKeys
 from launch.keys import ClientKeys
 from launch.pending import PendingLaunch
-from launch.registry import EhrRegistration, EhrRegistry
+from launch.registry import EhrRegistration, EhrRegistry, PatientChoice
 
 AUTHORIZATION_ERRORS: Final = frozenset(
     {
@@ -32,7 +38,7 @@ AUTHORIZATION_ERRORS: Final = frozenset(
     }
 )
 
-ProductScopes = Callable[[str], tuple[str, ...]]
+ProductScopes = Callable[[str, Level], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,8 @@ class ClientSettings:
 
     redirect_uri: str
     product_scopes: ProductScopes
-    """Scopes for one syntax ("v1" or "v2"); `openid`, `fhirUser` and the launch scope are added here."""
-    writing_scopes: ProductScopes = lambda _: ()
+    """Scopes for one syntax ("v1" or "v2") and level; `openid`, `fhirUser` and the launch scope are added here."""
+    writing_scopes: ProductScopes = lambda _syntax, _level: ()
     """Asked for as well where the registration allows `write_back`."""
 
 
@@ -67,16 +73,21 @@ class LaunchClient:
         self._issuer_keys: dict[str, tuple[str, FetchedKeys]] = {}
         self._lock = threading.Lock()
 
-    def begin(self, iss: str | None, launch: str | None) -> AuthorizationRequest:
+    def begin(self, iss: str | None, launch: str | None, level: Level = "patient") -> AuthorizationRequest:
         """An EHR launch. Raises LaunchError; an unknown issuer is never contacted (SL-2)."""
         if not iss or not launch:
             raise LaunchParametersMissing("iss" if not iss else "launch")
-        return self._begin(self.registry.by_iss(iss), iss, launch)
+        registration = self.registry.by_iss(iss)
+        if level == "user":
+            _require_offer(registration, "worklist")
+        return self._begin(registration, iss, launch, level)
 
-    def begin_standalone(self, ehr_id: str) -> AuthorizationRequest:
-        """A launch from our own start page: the EHR lets the user pick the patient (`launch/patient`)."""
+    def begin_standalone(self, ehr_id: str, level: Level = "patient") -> AuthorizationRequest:
+        """A launch from our own start page: the EHR lets the user pick the patient (`launch/patient`), or, at the
+        user's level, nobody picks one yet. Raises LaunchError."""
         registration = self.registry.by_id(ehr_id)
-        return self._begin(registration, registration.iss, None)
+        _require_offer(registration, "worklist" if level == "user" else "ehr")
+        return self._begin(registration, registration.iss, None, level)
 
     def finish(self, pending: PendingLaunch, query: Mapping[str, str]) -> LaunchContext:
         """Exchange the code and read the context. `pending` has been taken already: there is no second try.
@@ -100,7 +111,7 @@ class LaunchClient:
             response, ehr_id=registration.id, fhir_base_url=pending.iss.rstrip("/"), tokens=granted, user=user
         )
 
-    def renew(self, ehr_id: str, granted: Tokens, *, patient: str) -> Tokens:
+    def renew(self, ehr_id: str, granted: Tokens, *, patient: str | None) -> Tokens:
         """New tokens for a launch that goes on (SL-66). Raises any LaunchError; never tried twice."""
         registration = self.registry.by_id(ehr_id)
         endpoint = self._token_endpoint(registration, self._discovery.configuration(registration))
@@ -124,15 +135,17 @@ class LaunchClient:
         session = self._session_for(registration)
         return tokens.TokenEndpoint(configuration.token_endpoint, registration, self.keys, session)
 
-    def _product_scopes(self, registration: EhrRegistration, syntax: str) -> tuple[str, ...]:
-        reading = self._settings.product_scopes(syntax)
-        return (*reading, *self._settings.writing_scopes(syntax)) if registration.write_back else reading
+    def _product_scopes(self, registration: EhrRegistration, syntax: str, level: Level) -> tuple[str, ...]:
+        reading = self._settings.product_scopes(syntax, level)
+        return (*reading, *self._settings.writing_scopes(syntax, level)) if registration.write_back else reading
 
-    def _begin(self, registration: EhrRegistration, iss: str, launch: str | None) -> AuthorizationRequest:
+    def _begin(
+        self, registration: EhrRegistration, iss: str, launch: str | None, level: Level
+    ) -> AuthorizationRequest:
         configuration = self._discovery.configuration(registration)
         syntax = registration.scope_syntax or configuration.scope_syntax
-        wanted = self._product_scopes(registration, syntax)
-        scopes = requested_scopes(registration, wanted, standalone=launch is None)
+        wanted = self._product_scopes(registration, syntax, level)
+        scopes = requested_scopes(registration, wanted, standalone=launch is None, level=level)
         return authorization_request(
             registration,
             configuration,
@@ -183,6 +196,11 @@ class LaunchClient:
             if kept is None or kept[0] != place:  # the EHR may move its keys while this process lives
                 kept = self._issuer_keys[registration.id] = place, FetchedKeys(fetch, self._clock)
             return kept[1]
+
+
+def _require_offer(registration: EhrRegistration, choice: PatientChoice) -> None:
+    if choice not in registration.choose_patient:
+        raise LaunchNotOffered(choice)
 
 
 def _check_response_issuer(query: Mapping[str, str], configuration: SmartConfiguration) -> None:

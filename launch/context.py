@@ -23,6 +23,11 @@ class Tokens:
     scopes: frozenset[str]
     refresh_token: str | None = field(default=None, repr=False)
 
+    @property
+    def scopes_without_patient(self) -> frozenset[str]:
+        """What is left where no patient was named: scopes of one patient then give nothing (SL-23)."""
+        return frozenset(scope for scope in self.scopes if not scope.startswith("patient/"))
+
 
 @dataclass(frozen=True, slots=True)
 class ContextReference:
@@ -34,11 +39,14 @@ class ContextReference:
 
 @dataclass(frozen=True, slots=True)
 class LaunchContext:
-    """One accepted launch: who, which patient, with which grant. The patient never changes afterwards (SL-54)."""
+    """One accepted launch: who, which patient, with which grant. The patient never changes afterwards (SL-54).
+
+    `patient` is None where the EHR named none: the user then chooses, if the scopes allow it.
+    """
 
     ehr_id: str
     fhir_base_url: str
-    patient: str = field(repr=False)
+    patient: str | None = field(repr=False)
     tokens: Tokens
     user: Identity | None = None
     encounter: str | None = field(default=None, repr=False)
@@ -55,10 +63,10 @@ def launch_context(
 ) -> LaunchContext:
     """Read the launch context parameters (SL-40, 48..53). Unknown ones are ignored (SL-39).
 
-    Raises NoPatientInContext: there is never a fallback to another patient.
+    Raises NoPatientInContext for a patient that is no id: that is not the same as none.
     """
     patient = _fhir_id(response.get("patient"))
-    if patient is None:
+    if patient is None and response.get("patient") is not None:
         raise NoPatientInContext
     return LaunchContext(
         ehr_id=ehr_id,

@@ -45,9 +45,15 @@ class AuthorizationRefused(LaunchError):
 
 
 class NoPatientInContext(LaunchError):
-    """The token response names no patient (SL-40)."""
+    """The token response names no patient that can be used, and no scopes to choose one with (SL-40)."""
 
     code = "no-patient-in-context"
+
+
+class LaunchNotOffered(LaunchError):
+    """The registry does not offer this kind of launch at this EHR (`choose_patient`); the EHR was not asked."""
+
+    code = "launch-not-offered"
 
 
 class PatientChanged(LaunchError):

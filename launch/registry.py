@@ -22,6 +22,7 @@ AuthMethod = Literal["private_key_jwt", "client_secret_basic", "client_secret_po
 SigningAlgorithm = Literal["ES384", "RS384"]
 IdTokenAlgorithm = Literal["RS256", "RS384", "ES256", "ES384"]
 ScopeSyntax = Literal["v1", "v2"]
+PatientChoice = Literal["ehr", "worklist"]
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _MAX_URL_CHARS = 8192  # a FHIR search for 70 codes with their system is 2,400 characters
@@ -145,6 +146,9 @@ class EhrRegistration(BaseModel):
     """None: v2 when the EHR announces `permission-v2`, else v1 (SL-25)."""
     refresh: Literal["none", "online_access", "offline_access"] = "none"
     """Asks for a refresh token, where a launch must outlive its access token (SL-29). Most need none."""
+    choose_patient: tuple[PatientChoice, ...] = ("ehr",)
+    """Where a launch names no patient yet: "ehr" lets the EHR's sign-in ask for one (`launch/patient`), "worklist"
+    asks for `user/` scopes and lets this app search; both may be offered, or none."""
     authorize_method: Literal["auto", "post"] = "auto"
     """"auto": GET, and POST for an address too long for some servers; "post": always POST (SL-21)."""
     redirect_uri: Address | None = None

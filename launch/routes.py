@@ -1,4 +1,4 @@
-"""`/launch`, `/launch/standalone`, `/callback`, `/.well-known/jwks.json`. Thin: decisions are in `client`."""
+"""`/launch` and its kinds, `/callback`, `/.well-known/jwks.json`. Thin: decisions are in `client`."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -32,7 +32,7 @@ class LaunchEvents(Protocol):
         """Give the browser its ticket."""
 
     def accepted(self, context: LaunchContext, pending_launch_id: str) -> Response:
-        """Open a session and send the browser on to the patient's page. Raises LaunchError to refuse it."""
+        """Open a session and send the browser on to its page. Raises LaunchError to refuse it."""
 
     def refused(self, ehr_id: str, error: LaunchError) -> None:
         """Write down that a launch from a known EHR came back and was refused."""
@@ -66,6 +66,12 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
         """Standalone launch at a registered EHR, named by its id in the registry."""
         return _send_to_ehr(deps, deps.client.begin_standalone(_parameter("ehr") or ""))
 
+    @blueprint.get("/launch/worklist")
+    def launch_worklist() -> Response:
+        """A launch without a patient, where the registry offers it: from the EHR (`iss` and `launch`), or from our
+        start page at an EHR named by its id (`ehr`)."""
+        return _send_to_ehr(deps, _begin_without_patient(deps.client))
+
     @blueprint.get("/callback")
     def callback() -> Response:
         """The browser is back. The launch is taken before anything else, so it works once (SL-31)."""
@@ -92,6 +98,13 @@ def launch_blueprint(deps: LaunchDependencies) -> Blueprint:
         return response
 
     return blueprint
+
+
+def _begin_without_patient(client: LaunchClient) -> AuthorizationRequest:
+    ehr_id = _parameter("ehr")
+    if ehr_id is not None and "iss" not in request.args:
+        return client.begin_standalone(ehr_id, "user")
+    return client.begin(_parameter("iss"), _parameter("launch"), "user")
 
 
 def _send_to_ehr(deps: LaunchDependencies, asked: AuthorizationRequest) -> Response:

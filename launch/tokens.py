@@ -97,12 +97,12 @@ def refresh(endpoint: TokenEndpoint, tokens: Tokens, *, now: datetime, patient: 
     """New tokens for a refresh token, same scopes. A rotated refresh token replaces the old one (SL-66).
 
     Raises TokenRefused, EhrUnavailable, EhrMisconfigured; after TokenRefused the old refresh token is worthless.
-    PatientChanged when the answer names another patient than `patient`.
+    PatientChanged when the answer names another patient than `patient`, or one where the launch had none.
     """
     if tokens.refresh_token is None:
         raise TokenRefused("no refresh token")
     response = _ask(endpoint, now, grant_type="refresh_token", refresh_token=tokens.refresh_token)
-    if patient is not None and response.get("patient", patient) != patient:
+    if response.get("patient", patient) != patient:
         raise PatientChanged
     renewed = read_tokens(response, requested=tokens.scopes, now=now)
     return Tokens(

@@ -24,6 +24,7 @@ from patient_context.codes import (
 
 PrefetchVariant = Literal["coded", "category"]
 ScopeSyntax = Literal["v1", "v2"]
+ScopeLevel = Literal["patient", "user"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +180,17 @@ def _template(group: list[FhirQuery], variant: PrefetchVariant) -> str:
 _NO_TIME: Final = datetime.min  # noqa: DTZ901 - templates have no window, so no time is read
 
 
-def scopes(syntax: ScopeSyntax = "v1") -> tuple[str, ...]:
+def scopes(syntax: ScopeSyntax = "v1", level: ScopeLevel = "patient") -> tuple[str, ...]:
     """The least SMART scopes the queries need: `patient/Observation.read` (v1) or `patient/Observation.rs` (v2).
 
-    `Medication` is read only where an order points at one instead of naming the drug.
+    `Medication` is read only where an order points at one instead of naming the drug. At the user's level the
+    patient is searched for too (`user/Patient.rs`).
     """
     types = (*dict.fromkeys(query.resource_type for query in QUERIES), "Medication")
     if syntax == "v1":
-        return tuple(f"patient/{name}.read" for name in types)
-    return tuple(f"patient/{name}.{'r' if name in {'Patient', 'Medication'} else 'rs'}" for name in types)
+        return tuple(f"{level}/{name}.read" for name in types)
+    only_read = {"Patient", "Medication"} if level == "patient" else {"Medication"}
+    return tuple(f"{level}/{name}.{'r' if name in only_read else 'rs'}" for name in types)
 
 
 def is_permitted(granted: frozenset[str] | None, query: FhirQuery) -> bool:

@@ -13,7 +13,7 @@ import requests
 from patient_context import strict_json
 from patient_context.errors import JsonRefused, UpstreamUnavailable
 from patient_context.fhir_server import FhirServer, ReadFailed
-from patient_context.queries import ScopeSyntax
+from patient_context.queries import ScopeLevel, ScopeSyntax
 from patient_context.reader import FhirAccess
 from patient_context.shapes import Json, fhir_id, member, objects, text
 
@@ -66,12 +66,12 @@ class Unconfirmed:
 WriteResult = Written | Refused | Unconfirmed
 
 
-def writing_scopes(syntax: ScopeSyntax = "v1") -> tuple[str, ...]:
+def writing_scopes(syntax: ScopeSyntax = "v1", level: ScopeLevel = "patient") -> tuple[str, ...]:
     """What writing needs beside reading: to create, to read back, to find what is there already."""
     if syntax == "v1":
-        new = (f"patient/{name}.read" for name in WRITTEN_TYPES if name != "Observation")
-        return (*new, *(f"patient/{name}.write" for name in WRITTEN_TYPES))
-    return tuple(f"patient/{name}.{'c' if name == 'Observation' else 'crs'}" for name in WRITTEN_TYPES)
+        new = (f"{level}/{name}.read" for name in WRITTEN_TYPES if name != "Observation")
+        return (*new, *(f"{level}/{name}.write" for name in WRITTEN_TYPES))
+    return tuple(f"{level}/{name}.{'c' if name == 'Observation' else 'crs'}" for name in WRITTEN_TYPES)
 
 
 def may_create(granted: frozenset[str] | None, resource_type: str) -> bool:

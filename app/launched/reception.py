@@ -13,7 +13,7 @@ from app.launched.sessions import LaunchSession, cookie_name
 from app.services import AppServices
 from app.telemetry.metrics import count_launch
 from launch.context import LaunchContext
-from launch.errors import LaunchError
+from launch.errors import LaunchError, NoPatientInContext
 from launch.pending import BrowserTicket
 
 # What an EHR says of itself is written down only where it has the form of what it is meant to be.
@@ -35,10 +35,11 @@ class LaunchReception:
     def accepted(self, context: LaunchContext, pending_launch_id: str) -> Response:
         """A new session with a new cookie, written down before anything is shown; then 303 to a clean address."""
         services = self._services
-        missing = missing_kinds(context.tokens.scopes)
-        if missing:
+        try:
+            _require_use(context)
+        except LaunchError:
             services.launch_client.revoke(context.ehr_id, context.tokens)
-            raise ScopesMissing(missing)
+            raise
         session, ticket = services.sessions.start(context)
         try:
             services.audit.record(_accepted(session))
@@ -60,6 +61,15 @@ class LaunchReception:
             action="launch-refused", outcome=error.code, ehr_id=ehr_id, request_id=g.get("request_id")
         )
         self._services.audit.record(event)
+
+
+def _require_use(context: LaunchContext) -> None:
+    """Raises NoPatientInContext, ScopesMissing: a grant this app can do nothing with is let go of."""
+    if context.patient is None:
+        raise NoPatientInContext
+    missing = missing_kinds(context.tokens.scopes)
+    if missing:
+        raise ScopesMissing(missing)
 
 
 def session_blueprint(services: AppServices) -> Blueprint:

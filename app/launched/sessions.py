@@ -1,4 +1,4 @@
-"""Accepted launches on the server, encrypted, each bound to one browser and one patient.
+"""Accepted launches on the server, encrypted, each bound to one browser and one patient at most.
 
 The browser holds one cookie per launch, so two patients in two tabs never mix (SL-55). The cookie's value is
 random and stored as a hash; tokens and context are sealed. A row that has expired is destroyed when touched.
@@ -60,7 +60,7 @@ class LaunchSession:
 
     id: str
     ehr_id: str
-    patient_id: str = field(repr=False)
+    patient_id: str | None = field(repr=False)
     fhir_base_url: str
     access_token: str = field(repr=False)
     token_expires_at: datetime

@@ -37,7 +37,9 @@ _JUDGED: Final = {
     "aki_predictions_ppv": ("ppv", "The share of flagged predictions with an event."),
     "aki_predictions_alert_rate": ("alert_rate", "The share of predictions flagged high."),
 }
-_LAUNCH_ENDPOINTS: Final = frozenset({"launch.launch", "launch.launch_standalone", "launch.callback"})
+_LAUNCH_ENDPOINTS: Final = frozenset(
+    {"launch.launch", "launch.launch_standalone", "launch.launch_worklist", "launch.callback"}
+)
 _HOOK_ENDPOINT: Final = "cds_hooks.serve"
 
 

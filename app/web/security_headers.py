@@ -14,6 +14,7 @@ _LAUNCH_ENDPOINTS: Final = frozenset(
     {
         "launch.launch",
         "launch.launch_standalone",
+        "launch.launch_worklist",
         "launch.callback",
         "pages.patient",
         "pages.preview",

@@ -98,6 +98,23 @@ def test_scopes_are_the_registrations_or_the_products_with_the_fitting_launch_sc
     assert requested_scopes(held, ("patient/Observation.rs",), standalone=standalone) == expected
 
 
+@pytest.mark.parametrize(
+    ("own", "standalone", "expected"),
+    [
+        (None, True, ("openid", "fhirUser", "user/Observation.rs")),
+        (None, False, ("launch", "openid", "fhirUser", "user/Observation.rs")),
+        (("patient/*.read", "user/Patient.read"), True, ("user/*.read", "user/Patient.read")),
+        (("launch", "launch/patient", "launch/encounter", "openid"), False, ("launch", "openid")),
+        (("launch", "launch/patient", "launch/encounter", "openid"), True, ("openid",)),
+    ],
+)
+def test_without_a_patient_the_users_level_is_asked_for_and_nothing_that_obliges_to_choose_one(
+    own: tuple[str, ...] | None, standalone: bool, expected: tuple[str, ...]
+) -> None:
+    product = ("user/Observation.rs",)
+    assert requested_scopes(registration(scopes=own), product, standalone=standalone, level="user") == expected
+
+
 @pytest.mark.parametrize("refresh", ["online_access", "offline_access"])
 def test_a_refresh_token_is_asked_for_only_where_the_registry_says_so(refresh: str) -> None:
     wanted = ("patient/Observation.rs",)

@@ -16,10 +16,18 @@ def _context(clock, **response: Any) -> LaunchContext:
     )
 
 
-@pytest.mark.parametrize("patient", [None, "", 7, ["p1"], {"id": "p1"}, "Patient/p1", "p 1", "p1/../p2", "x" * 65])
-def test_without_one_plain_patient_id_there_is_no_launch(clock, patient: Any) -> None:
+@pytest.mark.parametrize("patient", ["", 7, ["p1"], {"id": "p1"}, "Patient/p1", "p 1", "p1/../p2", "x" * 65])
+def test_a_patient_that_is_no_plain_id_is_no_launch(clock, patient: Any) -> None:
     with pytest.raises(NoPatientInContext):
         _context(clock, patient=patient)
+
+
+def test_no_patient_named_is_said_and_never_filled_in(clock) -> None:
+    assert _context(clock, patient=None).patient is None
+    tokens = Tokens("at", clock(), frozenset({"openid", "user/Patient.rs", "patient/Observation.rs"}))
+    bare = launch_context({}, ehr_id="local", fhir_base_url="https://ehr/fhir", tokens=tokens, user=None)
+    assert bare.patient is None
+    assert tokens.scopes_without_patient == {"openid", "user/Patient.rs"}
 
 
 @pytest.mark.parametrize(

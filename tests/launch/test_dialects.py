@@ -181,7 +181,7 @@ def _launched(ehr: FakeEhr, dialect: Dialect, clock: Any) -> tuple[LaunchContext
         clock=clock,
         settings=ClientSettings(
             "https://aki/callback",
-            lambda syntax: tuple(
+            lambda syntax, _: tuple(
                 f"patient/{n}.{'rs' if syntax == 'v2' else 'read'}" for n in ("Patient", "Observation")
             ),
         ),

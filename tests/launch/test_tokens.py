@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 from werkzeug.wrappers import Response
 
 from launch.context import Tokens
-from launch.errors import EhrMisconfigured, EhrUnavailable, TokenRefused
+from launch.errors import EhrMisconfigured, EhrUnavailable, PatientChanged, TokenRefused
 from launch.keys import ClientKeys, new_key
 from launch.pending import PendingLaunch
 from launch.tokens import ASSUMED_LIFE, TokenEndpoint, exchange_code, read_tokens, refresh
@@ -120,6 +120,16 @@ def test_a_refresh_asks_for_no_scope_and_keeps_a_rotated_token(ehr: FakeEhr, key
         "client_id": "aki-sentinel",
     }
     assert (renewed.access_token, renewed.refresh_token, renewed.scopes) == ("at-1", "rt-1", held.scopes)
+
+
+@pytest.mark.parametrize(("patient", "named"), [("p1", "p2"), (None, "p2")])
+def test_a_refresh_that_names_another_patient_than_the_launch_is_no_renewal(
+    ehr: FakeEhr, keys: ClientKeys, clock, patient: str | None, named: str
+) -> None:
+    held = Tokens("at-0", clock(), frozenset(), refresh_token="rt-0")
+    ehr.token_response = {"access_token": "at-1", "token_type": "bearer", "patient": named}
+    with pytest.raises(PatientChanged):
+        refresh(_endpoint(ehr, keys, auth_method="public"), held, now=clock(), patient=patient)
 
 
 def test_an_unrotated_refresh_token_stays(ehr: FakeEhr, keys: ClientKeys, clock) -> None:

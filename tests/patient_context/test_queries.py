@@ -9,6 +9,7 @@ from patient_context.queries import (
     QUERIES,
     PrefetchVariant,
     is_permitted,
+    permits,
     prefetch_templates,
     scopes,
 )
@@ -54,10 +55,17 @@ def test_scopes_are_least_in_both_spellings() -> None:
     assert all("*" not in scope and "write" not in scope for scope in (*scopes("v1"), *scopes("v2")))
 
 
+@pytest.mark.parametrize("level", ["patient", "user"])
 @pytest.mark.parametrize("syntax", ["v1", "v2"])
-def test_the_scopes_asked_for_permit_every_query(syntax: str) -> None:
-    granted = frozenset(scopes("v1" if syntax == "v1" else "v2"))
+def test_the_scopes_asked_for_permit_every_query(syntax: str, level: str) -> None:
+    granted = frozenset(scopes("v1" if syntax == "v1" else "v2", "user" if level == "user" else "patient"))
     assert all(is_permitted(granted, query) for query in QUERIES)
+    assert all(scope.startswith(f"{level}/") for scope in granted)
+
+
+def test_patients_are_searched_for_at_the_users_level_only() -> None:
+    assert permits(frozenset(scopes("v2", "user")), "Patient", "s")
+    assert not permits(frozenset(scopes("v2")), "Patient", "s")
 
 
 @pytest.mark.parametrize(
