@@ -20,6 +20,7 @@ from model.assessment import (
     ModelIdentity,
     Outcome,
 )
+from model.forecasts import forecast_of
 from model.snapshot import Incomplete, Measurement
 
 SHOWN_REJECTIONS = 5
@@ -172,11 +173,9 @@ def _episode(episode: AkiEpisode, facts: DetailFacts) -> str:
 
 
 def estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
-    """The model's probabilities with what moved them."""
-    if found.risk is not None:
-        yield from estimate_lines("Risk of new AKI", found.risk, facts.zone)
-    if found.progression is not None:
-        yield from estimate_lines("Risk of a higher stage", found.progression, facts.zone)
+    """The model's probability with what moved it."""
+    if (forecast := forecast_of(found)) is not None:
+        yield from estimate_lines(forecast, facts.zone)
 
 
 def missing(outcome: Outcome) -> Iterator[str]:
@@ -244,10 +243,8 @@ def _recalibration(model: ModelIdentity) -> str:
 
 
 def _horizon(outcome: Outcome) -> str:
-    if not isinstance(outcome, Assessment):
-        return ""
-    estimate = outcome.risk or outcome.progression
-    return f", horizon {estimate.horizon_hours} hours" if estimate is not None else ""
+    forecast = forecast_of(outcome)
+    return f", horizon {forecast.prediction.horizon_hours} hours" if forecast else ""
 
 
 def days_or_hours_ago(at: datetime, now: datetime) -> str:

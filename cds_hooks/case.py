@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from cds_hooks.care_setting import is_at_a_visit
 from model.analytes import Analyte
 from model.assessment import Assessment, KdigoCriterion, KdigoStaging, NotApplicable, Outcome, Prediction
+from model.forecasts import forecast_of
 from model.snapshot import Concept, PatientSnapshot
 
 # Reasons of the assessment that mean dialysis.
@@ -37,7 +38,8 @@ def case_of(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> Case:
     latest_at = _latest_creatinine_at(snapshot, now)
     found = outcome if isinstance(outcome, Assessment) else None
     kdigo = found.kdigo if found else None
-    score = (found.risk or found.progression) if found else None
+    forecast = forecast_of(outcome)
+    score = forecast.prediction if forecast else None
     return Case(
         stage=kdigo.stage if kdigo else None,
         course=kdigo.course if kdigo else None,

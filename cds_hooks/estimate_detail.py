@@ -5,18 +5,21 @@ from datetime import tzinfo
 
 from cds_hooks import wording
 from model.assessment import Contribution, Prediction
+from model.forecasts import Forecast
 
 TOP_CONTRIBUTIONS = 5
 
 
-def estimate_lines(title: str, estimate: Prediction, zone: tzinfo) -> Iterator[str]:
+def estimate_lines(forecast: Forecast, zone: tzinfo) -> Iterator[str]:
     """The probability, how sure it is, and what moved it."""
+    estimate = forecast.prediction
+    title = "Risk of a higher AKI stage" if forecast.in_aki else "Risk of new AKI"
     yield f"**{title} in the next {estimate.horizon_hours} hours: {wording.percent(estimate.probability)}**"
     yield ""
     frequency = wording.natural_frequency(estimate.probability)
-    yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {wording.chart_text(estimate.outcome)}"
-    category = wording.chart_text(estimate.category)
-    yield f"- Category {category}; high begins at {wording.percent(estimate.threshold)} at this site"
+    outcome, category = wording.chart_text(forecast.outcome_words), wording.chart_text(forecast.category_words)
+    yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {outcome}"
+    yield f"- {category}; high begins at {wording.percent(estimate.threshold)} at this site"
     yield from _doubts(estimate)
     weighed = sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
     for part in weighed[:TOP_CONTRIBUTIONS]:

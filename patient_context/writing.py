@@ -14,6 +14,7 @@ from fhirclient.models.riskassessment import RiskAssessment
 from fhirclient.models.servicerequest import ServiceRequest
 
 from model.assessment import Assessment, BaselineMethod, Contribution, KdigoStaging, Outcome, Prediction
+from model.forecasts import Forecast, forecast_of
 from model.sentences import Sentence
 from patient_context.codes import LOINC
 from patient_context.shapes import Json
@@ -43,17 +44,17 @@ def risk_assessment(
 
     `rationale` replaces the English words on what moved the score. Numbers keep the units they have here.
     """
-    predictions = _predictions(outcome)
+    forecast = forecast_of(outcome)
     resource: Json = {
         "resourceType": "RiskAssessment",
         "meta": {"security": [ASSERTED_BY_AI]},
         "identifier": [identifier_of(outcome)],
         "status": "final",
-        "code": {"text": say(Sentence("Acute kidney injury within 48 hours"))},
+        "code": {"text": say(_subject_of(forecast))},
         "subject": {"reference": f"Patient/{outcome.patient_id}"},
         "occurrenceDateTime": written(outcome.assessed_at),
-        "prediction": [_prediction(p, outcome.assessed_at, say, rationale) for p in predictions],
-        "basis": [{"reference": source} for source in _sources(predictions)],
+        "prediction": [_prediction(forecast, outcome.assessed_at, say, rationale)] if forecast else [],
+        "basis": [{"reference": source} for source in _sources(forecast.prediction if forecast else None)],
         "note": [{"text": text} for text in _notes(outcome, say)],
     }
     if encounter_id:
@@ -111,26 +112,34 @@ def validated(model: Any, resource: Json) -> Json:
     return found
 
 
-def _predictions(outcome: Outcome) -> list[Prediction]:
-    if not isinstance(outcome, Assessment):
-        return []
-    return [p for p in (outcome.risk, outcome.progression) if p is not None]
+def _subject_of(forecast: Forecast | None) -> Sentence:
+    if forecast is not None and forecast.in_aki:
+        return Sentence("Higher KDIGO stage of acute kidney injury within 48 hours")
+    return Sentence("Acute kidney injury within 48 hours")
 
 
-def _prediction(prediction: Prediction, assessed_at: datetime, say: Say, rationale: str | None) -> Json:
+def _prediction(forecast: Forecast, assessed_at: datetime, say: Say, rationale: str | None) -> Json:
+    """In AKI without the code of AKI: its probability would be read as that of the AKI the patient has."""
+    prediction = forecast.prediction
     end = assessed_at + timedelta(hours=prediction.horizon_hours)
-    category = prediction.category
+    coding = {} if forecast.in_aki else {"coding": [ACUTE_KIDNEY_INJURY]}
     entry: Json = {
-        "outcome": {"coding": [ACUTE_KIDNEY_INJURY], "text": say(prediction.outcome)},
+        "outcome": {**coding, "text": say(forecast.outcome_words)},
         "probabilityDecimal": round(prediction.probability * 100, 2),
         "whenPeriod": {"start": written(assessed_at), "end": written(end)},
+        "qualitativeRisk": _likelihood(forecast, say),
     }
-    if category in _CATEGORIES:
-        coding = {"system": _RISK_PROBABILITY, "code": category, "display": _CATEGORIES[category]}
-        entry["qualitativeRisk"] = {"coding": [coding]}
     if words := rationale if rationale is not None else _rationale(prediction):
         entry["rationale"] = words
     return entry
+
+
+def _likelihood(forecast: Forecast, say: Say) -> Json:
+    category, words = forecast.prediction.category, say(forecast.category_words)
+    if category not in _CATEGORIES:
+        return {"text": words}
+    coding = {"system": _RISK_PROBABILITY, "code": category, "display": _CATEGORIES[category]}
+    return {"coding": [coding], "text": words}
 
 
 def _rationale(prediction: Prediction) -> str:
@@ -148,15 +157,15 @@ def _value_words(contribution: Contribution) -> str:
     return f" {contribution.value} {_UNIT_WORDS.get(unit, unit)}".rstrip()
 
 
-def _sources(predictions: list[Prediction]) -> list[str]:
-    found = {c.source for p in predictions for c in p.contributions if c.source}
+def _sources(prediction: Prediction | None) -> list[str]:
+    found = {c.source for c in prediction.contributions if c.source} if prediction else set()
     return sorted(source for source in found if _REFERENCE.fullmatch(source))
 
 
 def _notes(outcome: Outcome, say: Say) -> list[str]:
     stage = _stage_note(outcome.kdigo) if isinstance(outcome, Assessment) and outcome.kdigo else None
     reasons = [reason.text for reason in outcome.reasons]
-    unscored = [] if _predictions(outcome) else [Sentence("No risk was computed.")]
+    unscored = [] if forecast_of(outcome) else [Sentence("No risk was computed.")]
     return [say(text) for text in (*([stage] if stage else []), *unscored, *reasons)]
 
 

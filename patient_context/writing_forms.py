@@ -14,7 +14,8 @@ from fhirclient.models.documentreference import DocumentReference
 from fhirclient.models.observation import Observation
 from fhirclient.models.provenance import Provenance
 
-from model.assessment import Assessment, Outcome, Prediction
+from model.assessment import Assessment, Outcome
+from model.forecasts import Forecast
 from model.sentences import Sentence
 from patient_context.codes import LOINC
 from patient_context.shapes import Json, member, objects, text
@@ -31,23 +32,22 @@ _PARTICIPANT: Final = "http://terminology.hl7.org/CodeSystem/provenance-particip
 _TITLE: Final = Sentence("AKI assessment")
 
 
-def shown_prediction(outcome: Outcome) -> Prediction | None:
-    """The one prediction an outcome has, if any."""
-    return (outcome.risk or outcome.progression) if isinstance(outcome, Assessment) else None
-
-
 def observation(
-    outcome: Assessment, prediction: Prediction, *, encounter_id: str | None = None, say: Say = str
+    outcome: Assessment, forecast: Forecast, *, encounter_id: str | None = None, say: Say = str
 ) -> Json:
-    """The probability as an Observation in percent, derived from the results it used (FH-19)."""
+    """The probability as an Observation in percent, derived from the results it used (FH-19).
+
+    Onset and progression have codes of their own: on one flowsheet row they would be read as one course.
+    """
+    prediction = forecast.prediction
     sources = sorted({c.source for c in prediction.contributions if c.source and _OBSERVATION.fullmatch(c.source)})
     resource: Json = {
         **_labelled("Observation", outcome, encounter_id),
         "status": "final",
         "category": [{"coding": [{"system": _CATEGORY, "code": "survey", "display": "Survey"}]}],
         "code": {
-            "coding": [{"system": SCORE_SYSTEM, "code": f"aki-{prediction.horizon_hours}h"}],
-            "text": say(_what(prediction)),
+            "coding": [{"system": SCORE_SYSTEM, "code": _score_code(forecast)}],
+            "text": say(_what(forecast)),
         },
         "effectiveDateTime": written(outcome.assessed_at),
         "valueQuantity": {
@@ -63,11 +63,16 @@ def observation(
     return validated(Observation, resource)
 
 
-def _what(prediction: Prediction) -> Sentence:
+def _score_code(forecast: Forecast) -> str:
+    of = "aki-progression" if forecast.in_aki else "aki"
+    return f"{of}-{forecast.prediction.horizon_hours}h"
+
+
+def _what(forecast: Forecast) -> Sentence:
     return Sentence(
         "Probability within {hours} h: {outcome}",
-        hours=prediction.horizon_hours,
-        outcome=Sentence(prediction.outcome),
+        hours=forecast.prediction.horizon_hours,
+        outcome=forecast.outcome_words,
     )
 
 

@@ -11,6 +11,7 @@ from app.web.errors import AUTHORIZATION_CAUSES, HTTP_ERRORS, OURS, PUBLIC_ERROR
 from model.artifact import load_bundled_model
 from model.caution_table import caution_table
 from model.feature_list import FEATURES
+from model.forecasts import plain_outcome
 from model.policy import EgfrEquation
 from model.sentences import Sentence
 from patient_context.queries import QUERIES
@@ -39,10 +40,10 @@ def features(*_: Any, **_options: Any) -> Iterator[Message]:
 
 
 def outcomes(*_: Any, **_options: Any) -> Iterator[Message]:
-    """What the bundled model predicts."""
+    """What the bundled model predicts, as people are told."""
     model = load_bundled_model()
     heads = (model.onset_head, model.progression_head)
-    return _messages(head.outcome for head in heads if head)
+    return _messages(plain_outcome(head.outcome) for head in heads if head)
 
 
 def cautions(*_: Any, **_options: Any) -> Iterator[Message]:

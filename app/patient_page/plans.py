@@ -12,9 +12,10 @@ from app.presentation.creatinine import known_creatinines
 from app.presentation.drivers import drivers_panel
 from app.presentation.wording import Wording
 from model.assessment import Assessment, Outcome
+from model.forecasts import forecast_of
 from patient_context.writer import Capabilities, may_create
 from patient_context.writing import identifier_of, risk_assessment, service_request_creatinine
-from patient_context.writing_forms import communication, document_reference, observation, shown_prediction
+from patient_context.writing_forms import communication, document_reference, observation
 
 ASSESSMENT: Final = "assessment"
 REPEAT_CREATININE: Final = "repeat-creatinine"
@@ -72,15 +73,15 @@ def _forms(
     viewed: ViewedChart, outcome: Assessment, encounter_id: str | None, handover: str, site: Wording
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """How each form is built; a number alone needs a number."""
-    prediction = shown_prediction(outcome)
+    forecast = forecast_of(outcome)
     common: dict[str, Any] = {"encounter_id": encounter_id, "say": site.sentence}
     forms: dict[str, Callable[[], dict[str, Any]]] = {
         "RiskAssessment": lambda: risk_assessment(outcome, rationale=_rationale(viewed, site), **common),
         "DocumentReference": lambda: document_reference(outcome, handover, **common),
         "Communication": lambda: communication(outcome, handover, encounter_id=encounter_id),
     }
-    if prediction is not None:
-        forms["Observation"] = lambda: observation(outcome, prediction, **common)
+    if forecast is not None:
+        forms["Observation"] = lambda: observation(outcome, forecast, **common)
     return forms
 
 
@@ -125,9 +126,9 @@ def _sameness(kind: str, form: str, viewed: ViewedChart) -> str:
     known = known_creatinines(viewed.snapshot, outcome.assessed_at)
     told = [kind, form, known[-1].source if known else f"none on {outcome.assessed_at:%Y-%m-%d}"]
     if kind == ASSESSMENT and isinstance(outcome, Assessment):
-        prediction = shown_prediction(outcome)
+        forecast = forecast_of(outcome)
         told.append(str(outcome.kdigo.stage if outcome.kdigo else None))
-        told.append(f"{prediction.probability:.2f}" if prediction else "no number")
+        told.append(f"{forecast.prediction.probability:.2f}" if forecast else "no number")
     return "|".join(told)
 
 

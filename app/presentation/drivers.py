@@ -7,7 +7,6 @@ from math import exp
 from typing import Final
 
 from app.presentation.banner import age_in_years
-from app.presentation.forecast import shown_prediction
 from app.presentation.units import in_unit
 from app.presentation.wording import Wording
 from model.analytes import CANONICAL_UNIT, Analyte
@@ -15,6 +14,7 @@ from model.assessment import Contribution, Outcome, Prediction
 from model.explanation import has_group, label_of
 from model.feature_list import CONCEPTS, FEATURES
 from model.features import Feature
+from model.forecasts import forecast_of
 from model.sentences import Sentence
 
 #: Rows shown at once; the others are one click away in the full table.
@@ -72,9 +72,10 @@ class DriversPanel:
 
 def drivers_panel(outcome: Outcome, say: Wording, *, birth_date: date | None = None) -> DriversPanel | None:
     """The explanation of the shown prediction, or None when there is no number to explain."""
-    prediction = shown_prediction(outcome)
-    if prediction is None:
+    forecast = forecast_of(outcome)
+    if forecast is None:
         return None
+    prediction = forecast.prediction
     ranked = sorted(prediction.contributions, key=lambda c: -abs(c.log_odds))
     widest = max((abs(c.log_odds) for c in ranked), default=1.0) or 1.0
     years = _completed_years(birth_date, outcome.assessed_at.astimezone(say.zone), say)

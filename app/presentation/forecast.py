@@ -4,19 +4,10 @@ from dataclasses import dataclass
 
 from app.presentation.reasons import Part, reason_texts
 from app.presentation.wording import Wording, in_hundred
-from model.assessment import Assessment, Outcome, Prediction
+from model.assessment import Outcome, Prediction
+from model.forecasts import Forecast, forecast_of
 from model.sentences import Sentence
 
-CATEGORY_WORDS = {
-    "low": Sentence("Low risk"),
-    "moderate": Sentence("Moderate risk"),
-    "high": Sentence("High risk"),
-}
-_IN_SENTENCE = {
-    "low": Sentence("low risk"),
-    "moderate": Sentence("moderate risk"),
-    "high": Sentence("high risk"),
-}
 _CANNOT_KNOW = Sentence(
     "It does not see the bedside: volume state, urine not charted, contrast or surgery still planned."
 )
@@ -34,9 +25,8 @@ class ForecastPanel:
     percent: str
     frequency: str
     outcome_words: str
-    category: str
+    tone: str  # "low" | "moderate" | "high" | "unknown"; only colours what the words already say
     category_words: str
-    category_in_sentence: str
     threshold_words: str
     dots: int | None
     not_known: str
@@ -47,18 +37,17 @@ class ForecastPanel:
 
 def forecast_panel(outcome: Outcome, say: Wording) -> ForecastPanel:
     """The risk of a patient without AKI, the progression of one with it, or the reasons there is no number."""
-    prediction = shown_prediction(outcome)
-    if prediction is None:
+    forecast = forecast_of(outcome)
+    if forecast is None:
         return _without_number(outcome, say)
-    in_aki = isinstance(outcome, Assessment) and outcome.risk is None
+    prediction = forecast.prediction
     return ForecastPanel(
         heading=say.gettext("Next {hours} hours", hours=prediction.horizon_hours),
         percent=_told_apart(prediction, say)[0],
         frequency=_frequency(prediction.probability, say),
-        outcome_words=_outcome_words(prediction, say, in_aki=in_aki),
-        category=prediction.category,
-        category_words=say.sentence(CATEGORY_WORDS.get(prediction.category, prediction.category.capitalize())),
-        category_in_sentence=say.sentence(_IN_SENTENCE.get(prediction.category, prediction.category)),
+        outcome_words=_outcome_words(forecast, say),
+        tone=_tone(forecast),
+        category_words=say.sentence(forecast.category_words),
         threshold_words=_threshold_words(prediction, say),
         dots=in_hundred(prediction.probability),
         not_known=say.sentence(_CANNOT_KNOW),
@@ -67,11 +56,10 @@ def forecast_panel(outcome: Outcome, say: Wording) -> ForecastPanel:
     )
 
 
-def shown_prediction(outcome: Outcome) -> Prediction | None:
-    """The prediction the page explains, if the outcome has one."""
-    if not isinstance(outcome, Assessment):
-        return None
-    return outcome.risk or outcome.progression
+def _tone(forecast: Forecast) -> str:
+    """The colour of "all is well" is not for a patient in AKI, however unlikely a higher stage is."""
+    category = forecast.prediction.category
+    return "unknown" if forecast.in_aki and category == "low" else category
 
 
 def _frequency(probability: float, say: Wording) -> str:
@@ -83,9 +71,12 @@ def _frequency(probability: float, say: Wording) -> str:
     return say.gettext("About {count} in 100 patients like this", count=in_hundred(probability))
 
 
-def _outcome_words(prediction: Prediction, say: Wording, *, in_aki: bool) -> str:
-    facts = {"outcome": say.sentence(prediction.outcome).replace(">=", "≥"), "hours": prediction.horizon_hours}
-    if in_aki:
+def _outcome_words(forecast: Forecast, say: Wording) -> str:
+    facts = {
+        "outcome": say.sentence(forecast.outcome_words).replace(">=", "≥"),
+        "hours": forecast.prediction.horizon_hours,
+    }
+    if forecast.in_aki:
         return say.gettext("reach {outcome} within {hours} hours", **facts)
     return say.gettext("develop {outcome} within {hours} hours", **facts)
 
@@ -116,6 +107,4 @@ def _threshold_words(prediction: Prediction, say: Wording) -> str:
 def _without_number(outcome: Outcome, say: Wording) -> ForecastPanel:
     texts = reason_texts(outcome, Part.RISK, say) or (say.gettext("No prediction was made."),)
     heading, no_number = say.gettext("Next {hours} hours", hours=_HOURS), say.gettext("No number")
-    return ForecastPanel(
-        heading, "", "", "", "unknown", no_number, no_number, "", None, say.sentence(_CANNOT_KNOW), texts
-    )
+    return ForecastPanel(heading, "", "", "", "unknown", no_number, "", None, say.sentence(_CANNOT_KNOW), texts)

@@ -50,7 +50,7 @@ def _situation(banner: Banner, now: NowPanel, forecast: ForecastPanel, say: Word
         why = " ".join(forecast.reasons)
         yield say.gettext("{heading}: no number. {why}", heading=forecast.heading, why=why)
     else:
-        words = f"{forecast.percent} ({forecast.category_in_sentence})"
+        words = f"{forecast.percent}. {forecast.category_words}"
         yield f"{forecast.heading}: {words}. {forecast.frequency} {forecast.outcome_words}."
 
 

@@ -58,9 +58,9 @@ def _rows(resource: dict[str, Any], say: Wording) -> Iterator[tuple[str, str]]:
     yield from _times(resource, say)
     for each in objects(resource.get("prediction")):
         yield say.gettext("Outcome"), concept_text(each.get("outcome"))
-        likelihood = concept_text(each.get("qualitativeRisk")).lower()
+        likelihood = concept_text(each.get("qualitativeRisk"))
         probability = say.marked(f"{each['probabilityDecimal']:g}")
-        yield say.gettext("Probability"), f"{probability} %, {likelihood}"
+        yield say.gettext("Probability"), f"{probability} %. {likelihood}"
         if rationale := text(each.get("rationale")):
             yield say.gettext("Because"), rationale
     quantity = member(resource, "valueQuantity")

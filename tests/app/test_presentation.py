@@ -38,17 +38,17 @@ def page(outcome: Outcome, chart: PatientSnapshot | None = None, **setting: Any)
 @pytest.mark.parametrize(
     ("outcome", "headline", "tone", "number", "category_words"),
     [
-        (no_aki(risk=prediction(0.043, "low")), "No AKI", "none", "4%", "Low risk"),
-        (no_aki(risk=prediction(0.41, "high")), "No AKI", "none", "41%", "High risk"),
-        (in_aki(1), "AKI stage 1", "stage-1", "37%", "High risk"),
-        (in_aki(2), "AKI stage 2", "stage-2", "37%", "High risk"),
+        (no_aki(risk=prediction(0.043, "low")), "No AKI", "none", "4%", "Low risk of new AKI"),
+        (no_aki(risk=prediction(0.41, "high")), "No AKI", "none", "41%", "High risk of new AKI"),
+        (in_aki(1), "AKI stage 1", "stage-1", "37%", "High risk of a higher AKI stage"),
+        (in_aki(2), "AKI stage 2", "stage-2", "37%", "High risk of a higher AKI stage"),
         (in_aki(3, progression=None, reasons=(NO_MODEL,)), "AKI stage 3", "stage-3", "", "No number"),
         (
             no_aki(kdigo=KdigoStaging(None), reasons=(NO_BASELINE,)),
             "Cannot be staged",
             "unknown",
             "14%",
-            "Moderate risk",
+            "Moderate risk of new AKI",
         ),
         (InsufficientData("p1", NOW, Inputs(2), (NO_CREATININE,)), "Cannot be staged", "unknown", "", "No number"),
         (NotApplicable("p1", NOW, Inputs(2), (DIALYSIS,)), "Not applicable", "unknown", "", "No number"),
