@@ -99,7 +99,7 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Medication:
-    """A drug ordered or given. `codes` may be empty: the drug is then known by its text only."""
+    """A drug, mostly as ordered. `codes` may be empty: the drug is then known by its text only."""
 
     text: str
     codes: frozenset[Coding]
@@ -118,6 +118,58 @@ class Stay:
     source: str
     start_at: datetime | None = None
     end_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrugGiven:
+    """An administration that took place: `drug` says which drug, and from when to when.
+
+    Without an end it was given at one time, unless it is `running`. `stopped_early`: not all of it was given.
+    Shown, never scored: the rules about drugs look at orders, the model at neither.
+    """
+
+    drug: Medication
+    dose: float | None = None
+    dose_unit: str = ""
+    running: bool = False
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A surgical operation that took place. `day_only`: `start_at` is the day's start, the time is not known."""
+
+    text: str
+    source: str
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    day_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContrastGiven:
+    """Iodinated contrast brought into the blood, by an examination or as a drug given.
+
+    `by_name`: no code says so, only the words do.
+    """
+
+    text: str
+    source: str
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    day_only: bool = False
+    by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStay:
+    """Time in an intensive care unit. `by_name`: no code says that it is one, only its name does."""
+
+    unit: str
+    source: str
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +198,8 @@ class PatientSnapshot:
     """Everything `assess` may use about one patient, read at one time.
 
     `series` holds, per analyte, measurements in ascending `at` (ties: `available_at`, then `source`).
+    `given`, `operations`, `contrast` and `unit_stays` are shown beside the course and enter no assessment;
+    `not_read` names which of what is only shown could not be read, so it is no doubt about the assessment.
     Names and record numbers serve the page's banner only and stay out of every repr.
     """
 
@@ -158,8 +212,13 @@ class PatientSnapshot:
     procedures: tuple[ProcedureDone, ...] = ()
     medications: tuple[Medication, ...] = ()
     stays: tuple[Stay, ...] = ()
+    given: tuple[DrugGiven, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    contrast: tuple[ContrastGiven, ...] = ()
+    unit_stays: tuple[UnitStay, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     incomplete: tuple[Incomplete, ...] = ()
+    not_read: tuple[Incomplete, ...] = ()
     name: str | None = field(default=None, repr=False)
     record_number: str | None = field(default=None, repr=False)
     deceased: bool = False

@@ -8,9 +8,11 @@ from typing import Any, Final
 from model.analytes import Analyte
 from model.sentences import Sentence
 from model.snapshot import Incomplete, Measurement, PatientSnapshot
+from patient_context.administrations import add_administration
 from patient_context.bundles import Entry
 from patient_context.chart import Chart
 from patient_context.demographics import add_patient
+from patient_context.imaging import add_imaging
 from patient_context.medications import add_medication
 from patient_context.observations import add_observation, add_plain
 from patient_context.plain_results import PlainEntry
@@ -20,6 +22,7 @@ from patient_context.series import settle_series
 from patient_context.shapes import Json, Refused, fhir_id
 from patient_context.stays import add_encounter
 from patient_context.subjects import SubjectCheck, subject_reference
+from patient_context.unit_stays import distinct_stays
 from patient_context.versions import newest_versions
 
 _ADD: Final[dict[str, Callable[[Chart, Json, str], None]]] = {
@@ -27,9 +30,10 @@ _ADD: Final[dict[str, Callable[[Chart, Json, str], None]]] = {
     "Condition": add_condition,
     "Procedure": add_procedure,
     "MedicationRequest": add_medication,
-    "MedicationAdministration": add_medication,
+    "MedicationAdministration": add_administration,
     "MedicationStatement": add_medication,
     "Encounter": add_encounter,
+    "ImagingStudy": add_imaging,
 }
 
 
@@ -123,7 +127,9 @@ def _source(entry: Entry, kind: Any) -> str:
     return full_url if full_url.startswith("urn:uuid:") and fhir_id(full_url[9:]) else kind
 
 
-def snapshot_of(chart: Chart, *, patient_id: str, incomplete: Iterable[Incomplete] = ()) -> PatientSnapshot:
+def snapshot_of(
+    chart: Chart, *, patient_id: str, incomplete: Iterable[Incomplete] = (), not_read: Iterable[Incomplete] = ()
+) -> PatientSnapshot:
     """The finished snapshot, everything in an order that does not depend on the input's."""
     series = settle_series(chart)
     known = chart.demographics
@@ -137,8 +143,13 @@ def snapshot_of(chart: Chart, *, patient_id: str, incomplete: Iterable[Incomplet
         procedures=tuple(sorted(chart.procedures, key=_by_source)),
         medications=tuple(sorted(chart.medications, key=_by_source)),
         stays=tuple(sorted(chart.stays, key=_by_source)),
+        given=tuple(sorted(chart.given, key=lambda one: _by_source(one.drug))),
+        operations=tuple(sorted(chart.operations, key=_by_source)),
+        contrast=tuple(sorted(chart.contrast, key=_by_source)),
+        unit_stays=distinct_stays(chart.unit_stays),
         rejected=tuple(sorted(chart.rejected, key=lambda r: (r.resource, r.code, r.reason))),
         incomplete=(*incomplete, *_assumptions(chart, series)),
+        not_read=tuple(not_read),
         name=known.name,
         record_number=known.record_number,
         deceased=known.deceased,

@@ -6,7 +6,19 @@ from datetime import date, datetime
 from typing import Any
 
 from model.analytes import Analyte
-from model.snapshot import Measurement, Medication, Problem, ProcedureDone, Rejected, Sex, Stay
+from model.snapshot import (
+    ContrastGiven,
+    DrugGiven,
+    Measurement,
+    Medication,
+    Operation,
+    Problem,
+    ProcedureDone,
+    Rejected,
+    Sex,
+    Stay,
+    UnitStay,
+)
 from patient_context.lexicon import Lexicon, lexicon_of
 from patient_context.reading import SiteReading
 from patient_context.shapes import Json, Refused, objects, text
@@ -37,6 +49,10 @@ class Chart:
     procedures: list[ProcedureDone] = field(default_factory=list)
     medications: list[Medication] = field(default_factory=list)
     stays: list[Stay] = field(default_factory=list)
+    given: list[DrugGiven] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    contrast: list[ContrastGiven] = field(default_factory=list)
+    unit_stays: list[UnitStay] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     zones_assumed: list[str] = field(default_factory=list)  # sources whose time gave no offset

@@ -1,4 +1,4 @@
-"""Orders, administrations and statements -> medications (FH-11).
+"""Orders and statements -> medications (FH-11); what was given is read in `administrations`.
 
 The drug may be coded inline, in a contained or separate Medication, or only named: a name is for showing and
 never becomes a code. What was only proposed or drafted is not on the chart.
@@ -13,7 +13,6 @@ from patient_context.times import optional_time
 
 _ACTIVE: Final = {
     "active": True,
-    "in-progress": True,
     "intended": False,
     "on-hold": False,
     "completed": False,
@@ -23,11 +22,11 @@ _NOT_ORDERS: Final = frozenset({"proposal", "plan", "option"})
 
 
 def add_medication(chart: Chart, resource: Json, source: str) -> None:
-    """One MedicationRequest, MedicationAdministration or MedicationStatement."""
+    """One MedicationRequest or MedicationStatement."""
     try:
         _require_order(resource)
         chart.require_known_modifiers(resource)
-        concept, name = _drug(chart, resource)
+        concept, name = drug_of(chart, resource)
         codes = frozenset(Coding(system, code) for system, code in codings(concept))
         if not codes and not name:
             raise Refused("medication-unnamed", "It does not say which drug it is.")
@@ -42,7 +41,7 @@ def add_medication(chart: Chart, resource: Json, source: str) -> None:
             text=name or "",
             codes=codes,
             source=source,
-            route=_route(resource),
+            route=route_of(resource),
             active=_ACTIVE.get(status) if isinstance(status, str) else None,
             start_at=optional_time(start, zone),
             end_at=optional_time(end, zone),
@@ -63,7 +62,7 @@ def _require_order(resource: Json) -> None:
         raise Refused("medication-not-ordered", "It is a proposal, not an order.")
 
 
-def _drug(chart: Chart, resource: Json) -> tuple[Any, str | None]:
+def drug_of(chart: Chart, resource: Json) -> tuple[Any, str | None]:
     """The drug's concept and its name: inline, contained, separately read, or by display alone."""
     inline = resource.get("medicationCodeableConcept")
     if isinstance(inline, dict):
@@ -84,13 +83,14 @@ def _referenced(chart: Chart, resource: Json, reference: str | None) -> Json | N
     return known.get(reference) or known.get("/".join(reference.split("/_history/", 1)[0].split("/")[-2:]))
 
 
-def _route(resource: Json) -> str | None:
+def route_of(resource: Json) -> str | None:
+    """How the drug gets into the body, in the resource's words."""
     dosages = objects(resource.get("dosageInstruction", resource.get("dosage")))
     return next((found for d in dosages if (found := concept_text(d.get("route")))), None)
 
 
 def _times(resource: Json) -> tuple[Any, Any]:
-    """Start and end, as given: when it was given or taken, else the order's validity, else when it was written."""
+    """Start and end, as given: when it was taken, else the order's validity, else when it was written."""
     if (moment := resource.get("effectiveDateTime")) is not None:
         return moment, None
     given = member(resource, "effectivePeriod")

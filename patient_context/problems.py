@@ -7,6 +7,8 @@ from typing import Any, Final
 from model.snapshot import Concept, Problem, ProcedureDone
 from patient_context.chart import Chart
 from patient_context.concept_codes import concepts_of, procedure_concepts_of
+from patient_context.operations import add_contrast, add_operation, contrast_of
+from patient_context.procedure_kinds import is_operation
 from patient_context.shapes import Json, Refused, codings, concept_text, first_code, member
 from patient_context.times import optional_time
 
@@ -57,9 +59,12 @@ def _is_active(resource: Json) -> bool | None:
 
 
 def add_procedure(chart: Chart, resource: Json, source: str) -> None:
-    """A procedure that took place and says something about the kidneys; others are counted."""
+    """A procedure that took place and says something about the kidneys, or is an operation, or brought contrast;
+    others are counted."""
     concepts = _concepts(resource.get("code"), procedure_concepts_of)
-    if not concepts:
+    operated = not concepts and is_operation(resource)
+    contrast = contrast_of(codings(resource.get("code")), concept_text(resource.get("code")))
+    if not concepts and not operated and contrast is None:
         chart.ignored["procedure-not-used"] += 1
         return
     status = resource.get("status")
@@ -72,7 +77,12 @@ def add_procedure(chart: Chart, resource: Json, source: str) -> None:
         return
     start_at, end_at = _performed(resource, chart.reading.time_zone)
     text = concept_text(resource.get("code"))
-    chart.procedures.append(ProcedureDone(text, concepts, source, start_at=start_at, end_at=end_at))
+    if concepts:
+        chart.procedures.append(ProcedureDone(text, concepts, source, start_at=start_at, end_at=end_at))
+    if operated:
+        add_operation(chart, resource, text, source)
+    if contrast is not None:
+        add_contrast(chart, resource, text, source, contrast)
 
 
 def _performed(resource: Json, zone: tzinfo) -> tuple[datetime | None, datetime | None]:

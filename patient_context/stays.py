@@ -1,4 +1,4 @@
-"""Encounters -> stays."""
+"""Encounters -> stays, and the intensive care within them."""
 
 from typing import Any, Final
 
@@ -6,6 +6,7 @@ from model.snapshot import Stay
 from patient_context.chart import Chart
 from patient_context.shapes import Json, Refused, first_code, member, objects, text
 from patient_context.times import optional_time
+from patient_context.unit_stays import add_unit_stays
 
 _DID_NOT_HAPPEN: Final = frozenset({"planned", "cancelled", "entered-in-error"})
 _UNKNOWN_SETTING: Final = "UNK"
@@ -21,15 +22,17 @@ def add_encounter(chart: Chart, resource: Json, source: str) -> None:
     except Refused as refusal:
         chart.reject(source, refusal)
         return
+    setting = _setting(resource.get("class"))
     period, zone = member(resource, "period"), chart.reading.time_zone
     chart.stays.append(
         Stay(
-            setting=_setting(resource.get("class")),
+            setting=setting,
             source=source,
             start_at=optional_time(period.get("start"), zone),
             end_at=optional_time(period.get("end"), zone),
         )
     )
+    add_unit_stays(chart, resource, setting, source)
 
 
 def _setting(given: Any) -> str:
