@@ -108,7 +108,7 @@ def _order_plan(
     same_as = _sameness(REPEAT_CREATININE, ORDER_FORM, viewed)
     due_at = repeat_due_at(outcome, viewed.snapshot) or outcome.assessed_at
     resource = service_request_creatinine(
-        session.patient_id,
+        viewed.snapshot.patient_id,
         authored_at=outcome.assessed_at,
         due_at=max(due_at, outcome.assessed_at),
         encounter_id=session.encounter_id,
