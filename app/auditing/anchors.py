@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.auditing.trail import FIRST_HASH, AuditEvent, append, chain_hash, last_place, rows_in_order
-from app.storage.database import serialized
 from app.storage.tables import AuditAnchorRow, AuditEventRow
+from app.storage.turns import serialized
 
 DAILY: Final = "daily"
 PURGED: Final = "purged"

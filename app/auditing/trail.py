@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.launched.sessions import Clock
-from app.storage.database import serialized
 from app.storage.tables import AuditEventRow
+from app.storage.turns import serialized
 
 Action = Literal[
     "launch-accepted",

@@ -2,8 +2,6 @@
 
 import os
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +9,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url
+
+from app.storage.turns import FILE, WAIT_SECONDS
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_TIMEOUT_MS: Final = 5000
-_WAIT_SECONDS: Final = 5
-_CHAIN_LOCK: Final = 0x616B69  # any number this application alone uses: "aki"
+_BUSY_TIMEOUT_MS: Final = WAIT_SECONDS * 1000
+_POOLED: Final = 8  # as many as a worker has threads, so that none opens a connection anew for each call
+_LOG_PAGES: Final = 4000  # 16 MB, some 400 hook calls: then the write-ahead log goes into the database
 _OLDER_SCHEMA: Final = "the database schema is not that of this release; run: aki db upgrade"
 NEWER_SCHEMA: Final = (
     "the database is of a newer release; start that one, or go back with it: aki db downgrade REVISION"
@@ -29,17 +29,19 @@ def open_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and not parsed.database.startswith((":memory:", "file:")):
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+        engine = create_engine(
+            parsed, hide_parameters=True, pool_size=_POOLED, connect_args={"timeout": WAIT_SECONDS}
+        )
         event.listen(engine, "connect", _prepare_sqlite)
     else:
         engine = create_engine(
             parsed,
             hide_parameters=True,  # an exception's text must not quote a row
             pool_pre_ping=True,
-            pool_size=8,
-            max_overflow=8,
-            pool_timeout=_WAIT_SECONDS,
-            connect_args={"connect_timeout": _WAIT_SECONDS},
+            pool_size=_POOLED,
+            max_overflow=_POOLED,
+            pool_timeout=WAIT_SECONDS,
+            connect_args={"connect_timeout": WAIT_SECONDS},
         )
         event.listen(engine, "connect", _prepare_postgresql)
     _forget_connections_after_fork(engine)
@@ -87,29 +89,6 @@ def known_revisions() -> tuple[str, ...]:
     return tuple(script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
 
 
-@contextmanager
-def serialized(engine: Engine) -> Iterator[Connection]:
-    """A transaction no other such transaction overlaps, and that is on the disk once it has ended.
-
-    SQLite: the write lock from the start, and a synchronised write-ahead log (NORMAL may lose the last
-    commits with the power). PostgreSQL: an advisory lock that ends with the transaction.
-    """
-    with engine.connect() as connection:
-        is_sqlite = engine.dialect.name == "sqlite"
-        if is_sqlite:
-            connection.exec_driver_sql("PRAGMA synchronous = FULL")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})")
-        try:
-            yield connection
-            connection.commit()
-        finally:
-            connection.rollback()
-            if is_sqlite:
-                connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
-
-
 def _alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
@@ -117,13 +96,15 @@ def _alembic_config() -> Config:
     return config
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor = connection.cursor()
+    record.info[FILE] = cursor.execute("PRAGMA database_list").fetchone()[2]
     for pragma in (
         "journal_mode = WAL",
         f"busy_timeout = {_BUSY_TIMEOUT_MS}",
         "foreign_keys = ON",
-        "synchronous = NORMAL",
+        "synchronous = NORMAL",  # `turns.serialized` waits for the disk itself
+        f"wal_autocheckpoint = {_LOG_PAGES}",
         "secure_delete = ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
@@ -133,7 +114,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
     """A lock that is not had in time is an error to answer with, not a worker that hangs."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'")
+        cursor.execute(f"SET lock_timeout = '{WAIT_SECONDS}s'")
         cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
     connection.commit()
 

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.auditing.trail import AuditEvent, append
-from app.storage.database import serialized
 from app.storage.tables import SiteSwitchRow
+from app.storage.turns import serialized
 
 Mode = Literal["live", "shadow", "off"]
 Part = Literal["prediction", "cards"]

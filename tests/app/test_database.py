@@ -1,7 +1,6 @@
 """The database on both engines: the code's own tables, safe ways in, and migrations that lose nothing."""
 
 import sqlite3
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from app.auditing.anchors import anchor_now, verify
 from app.auditing.trail import AuditEvent, AuditTrail
@@ -21,7 +20,6 @@ from app.storage.database import (
     open_engine,
     schema_problem,
     schema_revision,
-    serialized,
     upgrade,
 )
 from app.storage.encryption import SealedBox
@@ -141,50 +139,6 @@ def test_sqlite_waits_for_a_lock_keeps_foreign_keys_and_a_write_ahead_log(tmp_pa
         "synchronous": 1,
         "secure_delete": 1,
     }
-
-
-def test_a_serialized_transaction_is_synchronised_to_the_disk_and_only_it(tmp_path: Path) -> None:
-    with fresh_engine("sqlite", tmp_path) as engine:
-        upgrade(engine)
-        with serialized(engine) as connection:
-            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-        with engine.connect() as connection:
-            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
-
-
-def test_serialized_transactions_never_overlap(database: Engine) -> None:
-    inside, most, failures = [0], [0], []
-
-    def work() -> None:
-        try:
-            for _ in range(5):
-                with serialized(database):
-                    inside[0] += 1
-                    most[0] = max(most[0], inside[0])
-                    inside[0] -= 1
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (most[0], failures) == (1, [])
-
-
-def test_a_failed_serialized_transaction_leaves_nothing_and_lets_the_next_in(database: Engine, clock) -> None:
-    row = {"jti_hash": "a", "expires_at": clock()}
-
-    def write_twice() -> None:
-        with serialized(database) as connection:
-            connection.execute(CdsJtiRow.__table__.insert(), row)
-            connection.execute(CdsJtiRow.__table__.insert(), row)
-
-    with pytest.raises(IntegrityError):
-        write_twice()
-    with serialized(database) as connection:
-        assert connection.execute(select(CdsJtiRow.jti_hash)).all() == []
 
 
 def test_times_come_back_in_utc_and_a_time_without_zone_is_refused(database: Engine, clock) -> None:
