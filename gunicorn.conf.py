@@ -33,6 +33,11 @@ keepalive = 5
 max_requests = 20_000
 max_requests_jitter = 2_000
 limit_request_line = 8190
+# Who may say where a request came from is AKI_TRUSTED_PROXY_COUNT's matter alone. gunicorn itself would believe
+# anybody behind a proxy on this host: a header SCRIPT_NAME put a foreign host into every link.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 accesslog = None  # the application writes one line per answer, without addresses
 errorlog = "-"
 control_socket_disable = True

@@ -15,10 +15,12 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 from werkzeug.exceptions import ServiceUnavailable
 
 from app.web.error_pages import error_response
+from app.web.slow_senders import TimedReading
 
 RETRY_AFTER_SECONDS: Final = 5
 _WATCHERS: Final = frozenset({"health.health", "health.ready", "health.metrics"})
 _SILENCE_SECONDS: Final = 0.05
+_READING_SECONDS: Final = 5.0  # from a proxy that buffers, as `deploy/nginx` does, a request comes at once
 _line = threading.local()
 
 P = ParamSpec("P")
@@ -40,7 +42,7 @@ class WaitingLine(ThreadPoolExecutor):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker with a line that is measured, whose threads do not wait for the silent."""
+    """gunicorn's threaded worker. Its line is measured; its threads wait neither for the silent nor the slow."""
 
     def get_thread_pool(self) -> WaitingLine:
         """The pool each request passes through."""
@@ -49,10 +51,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         """Serve a connection. One on which nothing comes goes back to the poller instead of keeping a thread.
 
-        Browsers open connections in advance; gunicorn itself gives each five seconds of a thread.
+        Browsers open connections in advance; gunicorn itself gives each five seconds of a thread. A request that
+        did not arrive whole ends its connection: what is still to come of it must not be read as another request.
         """
-        is_silent = not (conn.initialized or conn.data_ready or conn.wait_for_data(_SILENCE_SECONDS))
-        return _DEFER if is_silent else super().handle(conn)
+        if not (conn.initialized or conn.data_ready or conn.wait_for_data(_SILENCE_SECONDS)):
+            return _DEFER
+        conn.init()
+        reading = conn.parser.unreader.sock = TimedReading(conn.sock, _READING_SECONDS)
+        may_go_on = super().handle(conn)
+        return may_go_on and not reading.gave_up
 
 
 def waited_seconds() -> float:

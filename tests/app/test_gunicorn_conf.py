@@ -8,6 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def _shown(found: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    settings = (line.split("=", 1) for line in found.stdout.splitlines() if "=" in line)
+    return {name.strip(): value.strip() for name, value in settings}
+
+
 def _check_config(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AKI_")}  # noqa: TID251
     return subprocess.run(
@@ -23,13 +28,20 @@ def _check_config(tmp_path: Path, **environment: str) -> subprocess.CompletedPro
 def test_the_server_runs_threads_in_preloaded_workers_and_writes_no_addresses(tmp_path: Path) -> None:
     found = _check_config(tmp_path, AKI_DEVELOPMENT="1", AKI_THREADS="3", AKI_BIND="127.0.0.1:8765")
     assert found.returncode == 0, found.stderr
-    settings = dict(line.split("=", 1) for line in found.stdout.splitlines() if "=" in line)
-    shown = {name.strip(): value.strip() for name, value in settings.items()}
+    shown = _shown(found)
     assert shown["threads"] == "3"
     assert shown["preload_app"] == "True"
     assert shown["accesslog"] == "None"
     assert "127.0.0.1:8765" in shown["bind"]
     assert int(shown["graceful_timeout"]) > 20
+
+
+def test_no_header_of_a_caller_says_where_the_app_is_mounted_or_by_which_scheme_it_was_asked(
+    tmp_path: Path,
+) -> None:
+    shown = _shown(_check_config(tmp_path, AKI_DEVELOPMENT="1", FORWARDED_ALLOW_IPS="*"))
+    assert (shown["forwarder_headers"], shown["secure_scheme_headers"]) == ("[]", "{}")
+    assert shown["forwarded_allow_ips"] == "[]"
 
 
 def test_a_bad_setting_stops_the_start_with_all_problems_and_no_traceback(tmp_path: Path) -> None:

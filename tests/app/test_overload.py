@@ -1,8 +1,12 @@
 """More than the workers can do: told quickly and in the caller's own form, and over as soon as the line is."""
 
+import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -69,21 +73,58 @@ def test_work_behind_other_work_knows_how_long_it_stood_in_line(monkeypatch: pyt
 
 
 class _Connection:
-    """What the worker asks of a connection; `says` is whether anything comes on it."""
+    """What the worker asks of a connection; `says` is what comes on it."""
 
     initialized = False
     data_ready = False
 
-    def __init__(self, says: bool) -> None:
-        self._says = says
+    def __init__(self, says: bytes) -> None:
+        self._sender, self.sock = socket.socketpair()
+        self._sender.sendall(says)
+        self._says = bool(says)
 
     def wait_for_data(self, seconds: float) -> bool:
         assert seconds < 1
         return self._says
 
+    def init(self) -> None:
+        self.parser = SimpleNamespace(unreader=SimpleNamespace(sock=self.sock))
 
-def test_a_connection_on_which_nothing_comes_keeps_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gthread.ThreadWorker, "handle", lambda *_: "served")
-    worker = object.__new__(overload.Worker)
-    assert worker.handle(_Connection(says=False)) is gthread._DEFER
-    assert worker.handle(_Connection(says=True)) == "served"
+    def close(self) -> None:
+        self._sender.close()
+        self.sock.close()
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], Any]:
+    """What the worker answers for a connection on which something comes: gunicorn reads twice, then keeps it."""
+
+    def gunicorns_own(_: object, connection: _Connection) -> bytes:
+        return b"".join(connection.parser.unreader.sock.recv(3) for _ in range(2))
+
+    monkeypatch.setattr(gthread.ThreadWorker, "handle", gunicorns_own)
+
+    def serve(says: bytes) -> Any:
+        connection = _Connection(says)
+        try:
+            return object.__new__(overload.Worker).handle(connection)
+        finally:
+            connection.close()
+
+    return serve
+
+
+def test_a_connection_on_which_nothing_comes_keeps_no_thread(served: Callable[[bytes], Any]) -> None:
+    assert served(b"") is gthread._DEFER
+
+
+def test_a_request_that_arrives_in_time_is_served_and_its_connection_kept(served: Callable[[bytes], Any]) -> None:
+    assert served(b"GET / ") is True
+
+
+def test_who_sends_too_slowly_is_treated_as_gone_and_the_rest_is_read_by_nobody(
+    served: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overload, "_READING_SECONDS", 0.0)
+    assert served(b"GET") is False
+    assert served(b"GET / ") is True  # all of it had come
