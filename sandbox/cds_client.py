@@ -11,29 +11,29 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import requests
-from joserfc import jwt
 
-from sandbox.cds_cards import Card, read_cards
+from sandbox.cds_answers import Answer, cards_of, failure_words, read_answer, read_capped
+from sandbox.cds_cards import Card
 from sandbox.cds_dialects import CdsDialect, extras
 from sandbox.cds_prefetch import fill_prefetch, prefetch_tokens
+from sandbox.cds_signing import SERVICE_CLIENT_ID, SignedToken, Signer
 from sandbox.launches import LaunchContext
 from sandbox.loopback import LoopbackFhir
 from sandbox.services import EhrServices
 from sandbox.tokens import Grant
 
 FHIR_TOKEN_LIFE = timedelta(minutes=5)
-SERVICE_CLIENT_ID = "aki-sentinel"
 FHIR_SCOPE = "patient/*.read"
 EHR_ITSELF = "embedded-ehr"
 REDACTED = "(redacted)"
+"""Stands where the FHIR access token was, and in an edited request where a fresh one is to be."""
 
 _TIMEOUT = (2.0, 10.0)
-_MAX_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +48,6 @@ class CdsService:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back over HTTP: JSON, or why there is none."""
-
-    status: int | None
-    body: Any
-    milliseconds: float
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SignedToken:
-    """The JWT of one call; header and claims may be shown, the token itself never."""
-
-    text: str = field(repr=False)
-    header: Mapping[str, Any]
-    claims: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Wishes:
     """What a tester may change about a call."""
 
@@ -77,16 +58,25 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One hook call, fit to be shown: tokens are taken out of the request."""
+    """One hook call, fit to be shown: tokens are taken out of the request, which is text where it was no JSON."""
 
     service: CdsService
     url: str
-    request: Mapping[str, Any]
+    request: Any
     token: SignedToken
     answer: Answer
     prefetch_left_out: Mapping[str, str]
     cards: tuple[Card, ...] = ()
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Feedback as it was sent, and the answer."""
+
+    url: str
+    body: Mapping[str, Any]
+    answer: Answer
 
 
 class CdsClient:
@@ -96,12 +86,13 @@ class CdsClient:
         self._services = services
         self._fhir = fhir
         self._session = session
-        self._base = f"{services.settings.app_url}/cds-services"
+        self.signer = Signer(services)
+        self.base = f"{services.settings.app_url}/cds-services"
 
     def discover(self) -> tuple[tuple[CdsService, ...], Answer]:
         """The app's services; none, with the reason in the answer, when it cannot be read."""
-        proof = self.sign(self._base, self._services.settings.vendor.dialect)
-        answer = self._send("GET", self._base, None, proof)
+        proof = self.signer.sign(self.base, self._services.settings.vendor.dialect)
+        answer = self._send("GET", self.base, None, proof)
         entries = answer.body.get("services") if isinstance(answer.body, dict) else None
         if answer.error is None and not isinstance(entries, list):
             answer = Answer(answer.status, answer.body, answer.milliseconds, "discovery holds no list of services")
@@ -117,7 +108,13 @@ class CdsClient:
     ) -> Exchange:
         """Call one service for the patient and user of `launch`; `context` is the hook's own."""
         wishes = wishes or Wishes(self._services.settings.vendor.dialect)
-        url = f"{self._base}/{service.id}"
+        body, left_out = self.compose(service, launch, context, wishes)
+        return self._post(service, _compact(body), without_tokens(body), wishes.dialect, left_out=left_out)
+
+    def compose(
+        self, service: CdsService, launch: LaunchContext, context: Mapping[str, Any], wishes: Wishes
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """The request with a FHIR token of its own, and why a key of the prefetch was left out."""
         token = self._fhir_token(launch)
         user = f"Practitioner/{launch.practitioner_id}"
         body = self._request(service, launch, context, token, wishes)
@@ -127,10 +124,14 @@ class CdsClient:
                 service.prefetch, prefetch_tokens(context, user), lambda query: self._fhir(query, token)
             )
             body["prefetch"] = _as_site_names(prefetch, wishes.dialect)
-        proof = self.sign(url, wishes.dialect)
-        answer = self._send("POST", url, body, proof)
-        cards, error = _cards_of(answer)
-        return Exchange(service, url, without_tokens(body), proof, answer, left_out, cards, error)
+        return body, left_out
+
+    def send_edited(
+        self, service: CdsService, launch: LaunchContext, text: str, dialect: CdsDialect, flaw: str = ""
+    ) -> Exchange:
+        """Send what a tester wrote, as it stands; only `REDACTED` becomes a token for this patient."""
+        body = text.replace(REDACTED, self._fhir_token(launch)).encode()
+        return self._post(service, body, _as_json(text), dialect, flaw=flaw)
 
     def apply(self, launch: LaunchContext, resources: Sequence[Mapping[str, Any]]) -> list[str]:
         """Add what an accepted suggestion creates to this patient's chart; one line of outcome per resource."""
@@ -138,34 +139,31 @@ class CdsClient:
         token = self._services.tokens.issue_access_token(grant, grant.scope, FHIR_TOKEN_LIFE)
         return [_outcome_words(resource, *self._fhir.create(resource, token)) for resource in resources]
 
-    def send_feedback(self, service_id: str, item: Mapping[str, Any], dialect: CdsDialect | None = None) -> Answer:
+    def send_feedback(self, service_id: str, item: Mapping[str, Any], dialect: CdsDialect | None = None) -> Told:
         """Tell the service what became of a card."""
         dialect = dialect or self._services.settings.vendor.dialect
         said = dict(item)
         if "overrideReason" in said:
             said[dialect.feedback_reason_key] = said.pop("overrideReason")
-        url = f"{self._base}/{service_id}/feedback"
-        return self._send("POST", url, {"feedback": [said]}, self.sign(url, dialect))
+        url = f"{self.base}/{service_id}/feedback"
+        body = {"feedback": [said]}
+        return Told(url, body, self._send("POST", url, _compact(body), self.signer.sign(url, dialect)))
 
-    def sign(self, audience: str, dialect: CdsDialect) -> SignedToken:
-        """The JWT that proves this EHR to the service at `audience`."""
-        settings, key = self._services.settings, self._services.keys.for_algorithm(dialect.algorithm)
-        now = int(self._services.clock().timestamp())
-        header = {"alg": dialect.algorithm, "typ": "JWT", "kid": str(key.kid), "jku": settings.jwks_uri}
-        claims: dict[str, Any] = {
-            "iss": settings.cds_issuer,
-            "aud": audience,
-            "iat": now,
-            "exp": now + dialect.token_life_seconds,
-            "jti": str(uuid.uuid4()),
-        }
-        if dialect.nbf_before_iat_seconds is not None:
-            claims["nbf"] = now - dialect.nbf_before_iat_seconds
-        if dialect.names_subject:
-            claims["sub"] = SERVICE_CLIENT_ID
-        if settings.tenant:
-            claims["tenant"] = settings.tenant
-        return SignedToken(jwt.encode(header, claims, key, algorithms=[dialect.algorithm]), header, claims)
+    def _post(
+        self,
+        service: CdsService,
+        body: bytes,
+        shown: Any,
+        dialect: CdsDialect,
+        *,
+        flaw: str = "",
+        left_out: Mapping[str, str] | None = None,
+    ) -> Exchange:
+        url = f"{self.base}/{service.id}"
+        proof = self.signer.sign(url, dialect, flaw)
+        answer = self._send("POST", url, body, proof)
+        cards, error = cards_of(answer)
+        return Exchange(service, url, shown, proof, answer, left_out or {}, cards, error)
 
     def _request(
         self, service: CdsService, launch: LaunchContext, context: Mapping[str, Any], token: str, wishes: Wishes
@@ -195,19 +193,23 @@ class CdsClient:
         grant = Grant(secrets.token_urlsafe(16), SERVICE_CLIENT_ID, FHIR_SCOPE, launch)
         return self._services.tokens.issue_access_token(grant, FHIR_SCOPE, FHIR_TOKEN_LIFE)
 
-    def _send(self, method: str, url: str, body: Any, proof: SignedToken) -> Answer:
-        headers = {"Accept": "application/json", "Authorization": f"Bearer {proof.text}"}
+    def _send(self, method: str, url: str, body: bytes | None, proof: SignedToken) -> Answer:
+        headers = {"Accept": "application/json"}
+        if proof.text:
+            headers["Authorization"] = f"Bearer {proof.text}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         started = time.perf_counter()
         try:
             with self._session.request(
-                method, url, json=body, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=False
+                method, url, data=body, headers=headers, timeout=_TIMEOUT, stream=True, allow_redirects=False
             ) as response:
-                text = _read_capped(response)
+                text = read_capped(response)
                 elapsed = (time.perf_counter() - started) * 1000
-                return _read_answer(response.status_code, text, elapsed)
+                return read_answer(response.status_code, text, elapsed)
         except (requests.RequestException, ValueError) as error:
             elapsed = (time.perf_counter() - started) * 1000
-            return Answer(None, None, elapsed, _reason(error))
+            return Answer(None, None, elapsed, failure_words(error))
 
 
 def _as_site_names(prefetch: Mapping[str, Any], dialect: CdsDialect) -> dict[str, Any]:
@@ -250,51 +252,13 @@ def _read_service(entry: Mapping[str, Any]) -> CdsService | None:
     )
 
 
-def _cards_of(answer: Answer) -> tuple[tuple[Card, ...], str | None]:
-    if answer.error:
-        return (), answer.error
-    if answer.status != requests.codes.ok:
-        words = _outcome_text(answer.body)
-        return (), f"the service answered {answer.status}" + (f" ({words})" if words else "")
+def _compact(body: Any) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _as_json(text: str) -> Any:
+    """What was written as JSON, or the text itself."""
     try:
-        return read_cards(answer.body), None
-    except ValueError as error:
-        return (), str(error)
-
-
-def _outcome_text(body: Any) -> str:
-    """What an OperationOutcome says, shortened; empty for anything else."""
-    issues = body.get("issue") if isinstance(body, dict) else None
-    for issue in issues if isinstance(issues, list) else ():
-        details = issue.get("details") if isinstance(issue, dict) else None
-        text = details.get("text") if isinstance(details, dict) else None
-        text = text or (issue.get("diagnostics") if isinstance(issue, dict) else None)
-        if isinstance(text, str):
-            return text[:200].rstrip(".")
-    return ""
-
-
-def _read_capped(response: requests.Response) -> bytes:
-    body = b""
-    for chunk in response.iter_content(65_536):
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            raise ValueError("the answer is larger than 2 MB")
-    return body
-
-
-def _read_answer(status: int, text: bytes, elapsed: float) -> Answer:
-    if not text:
-        return Answer(status, None, elapsed)
-    try:
-        return Answer(status, json.loads(text), elapsed)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return Answer(status, None, elapsed, f"the service answered {status} without readable JSON")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "the service did not answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "the service cannot be reached; is the app running?"
-    return "the call failed" if isinstance(error, requests.RequestException) else str(error)
+        return text

@@ -9,29 +9,32 @@ from typing import Any, Literal
 from sandbox.launches import LaunchContext
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+LOINC = "http://loinc.org"
 ORDER_HOOKS = ("order-select", "order-sign")
 ORDER_TYPES = ("MedicationRequest", "ServiceRequest")
 
 
 @dataclass(frozen=True, slots=True)
-class DraftDrug:
-    """An order a person at the EHR page can pretend to write."""
+class Orderable:
+    """Something a person at the EHR page can pretend to order; what is not in RxNorm is an examination."""
 
-    rxnorm: str
+    code: str
     name: str
-    sig: str
+    sig: str = ""
+    system: str = RXNORM
 
 
-DRAFT_DRUGS: tuple[DraftDrug, ...] = (
-    DraftDrug("5640", "ibuprofen", "400 mg by mouth three times a day"),
-    DraftDrug("11124", "vancomycin", "1 g intravenously every 12 hours"),
-    DraftDrug("1596450", "gentamicin", "5 mg/kg intravenously once a day"),
-    DraftDrug("5956", "iohexol", "100 mL intravenously once, contrast-enhanced CT"),
-    DraftDrug("29046", "lisinopril", "10 mg by mouth once a day"),
-    DraftDrug("4603", "furosemide", "40 mg by mouth once a day"),
-    DraftDrug("6809", "metformin", "1 g by mouth twice a day"),
-    DraftDrug("1114195", "rivaroxaban", "20 mg by mouth once a day"),
-    DraftDrug("161", "acetaminophen", "1 g by mouth every 6 hours"),
+ORDERABLES: tuple[Orderable, ...] = (
+    Orderable("5640", "ibuprofen", "400 mg by mouth three times a day"),
+    Orderable("11124", "vancomycin", "1 g intravenously every 12 hours"),
+    Orderable("1596450", "gentamicin", "5 mg/kg intravenously once a day"),
+    Orderable("5956", "iohexol", "100 mL intravenously once, contrast-enhanced CT"),
+    Orderable("29046", "lisinopril", "10 mg by mouth once a day"),
+    Orderable("4603", "furosemide", "40 mg by mouth once a day"),
+    Orderable("6809", "metformin", "1 g by mouth twice a day"),
+    Orderable("1114195", "rivaroxaban", "20 mg by mouth once a day"),
+    Orderable("161", "acetaminophen", "1 g by mouth every 6 hours"),
+    Orderable("36813-4", "CT of abdomen and pelvis with contrast", system=LOINC),
 )
 
 
@@ -80,41 +83,50 @@ def reference_of(resource: Mapping[str, Any]) -> str:
 
 
 def draft_entries(
-    drugs: Sequence[DraftDrug], launch: LaunchContext, shape: OrderShape = "concept", first_number: int = 1
+    ordered: Sequence[Orderable], launch: LaunchContext, shape: OrderShape = "concept", first_number: int = 1
 ) -> list[dict[str, Any]]:
-    """Draft orders for these drugs, numbered on from `first_number`."""
+    """Draft orders for these, numbered on from `first_number`; `shape` says where a drug is found."""
     return [
-        entry for n, drug in enumerate(drugs, first_number) for entry in _draft_entries(drug, n, launch, shape)
+        entry for n, each in enumerate(ordered, first_number) for entry in _draft_entries(each, n, launch, shape)
     ]
 
 
-def _draft_entries(drug: DraftDrug, number: int, launch: LaunchContext, shape: OrderShape) -> list[dict[str, Any]]:
+def _draft_entries(
+    ordered: Orderable, number: int, launch: LaunchContext, shape: OrderShape
+) -> list[dict[str, Any]]:
     """The draft order, and the Medication it points to where that is an entry of its own."""
+    concept: dict[str, Any] = {"text": ordered.name}
+    if shape != "text":
+        concept["coding"] = [{"system": ordered.system, "code": ordered.code, "display": ordered.name}]
+    if ordered.system != RXNORM:
+        return [{**_order("ServiceRequest", number, launch), "code": concept}]
+    order = {**_order("MedicationRequest", number, launch), "dosageInstruction": [{"text": ordered.sig}]}
+    medication = {"resourceType": "Medication", "id": f"drug-{number}", "code": concept}
+    if shape == "contained":
+        pointer = {"reference": f"#{medication['id']}", "display": ordered.name}
+        return [{**order, "contained": [medication], "medicationReference": pointer}]
+    if shape == "entry":
+        pointer = {"reference": f"Medication/{medication['id']}", "display": ordered.name}
+        return [{**order, "medicationReference": pointer}, medication]
+    return [{**order, "medicationCodeableConcept": concept}]
+
+
+def _order(resource_type: str, number: int, launch: LaunchContext) -> dict[str, Any]:
+    """What every draft says."""
     order: dict[str, Any] = {
-        "resourceType": "MedicationRequest",
+        "resourceType": resource_type,
         "id": f"draft-{number}",
         "status": "draft",
         "intent": "order",
         "subject": {"reference": f"Patient/{launch.patient_id}"},
         "requester": {"reference": f"Practitioner/{launch.practitioner_id}"},
-        "dosageInstruction": [{"text": drug.sig}],
     }
     if launch.encounter_id:
         order["encounter"] = {"reference": f"Encounter/{launch.encounter_id}"}
-    concept: dict[str, Any] = {"text": drug.name}
-    if shape != "text":
-        concept["coding"] = [{"system": RXNORM, "code": drug.rxnorm, "display": drug.name}]
-    medication = {"resourceType": "Medication", "id": f"drug-{number}", "code": concept}
-    if shape == "contained":
-        pointer = {"reference": f"#{medication['id']}", "display": drug.name}
-        return [{**order, "contained": [medication], "medicationReference": pointer}]
-    if shape == "entry":
-        pointer = {"reference": f"Medication/{medication['id']}", "display": drug.name}
-        return [{**order, "medicationReference": pointer}, medication]
-    return [{**order, "medicationCodeableConcept": concept}]
+    return order
 
 
-def find_drugs(codes: Iterable[str]) -> tuple[DraftDrug, ...]:
-    """The drugs of these RxNorm codes; the first of the list when none is known."""
+def find_orderables(codes: Iterable[str]) -> tuple[Orderable, ...]:
+    """Those of these codes; the first of the list when none is known."""
     wanted = set(codes)
-    return tuple(drug for drug in DRAFT_DRUGS if drug.rxnorm in wanted) or DRAFT_DRUGS[:1]
+    return tuple(each for each in ORDERABLES if each.code in wanted) or ORDERABLES[:1]

@@ -9,13 +9,15 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from sandbox.cds_actions import apply_actions, read_actions
-from sandbox.cds_client import Answer, CdsClient, CdsService, Exchange
-from sandbox.cds_contexts import DRAFT_DRUGS, ORDER_HOOKS, draft_entries, find_drugs, hook_context
+from sandbox.cds_answers import Answer
+from sandbox.cds_client import CdsClient, CdsService, Exchange
+from sandbox.cds_contexts import ORDER_HOOKS, ORDERABLES, draft_entries, find_orderables, hook_context
 from sandbox.cds_dialects import DIALECTS, CdsDialect, find_dialect
 from sandbox.pages import EhrPages
 from sandbox.security import refuse_foreign_forms
 
 FIRST_HOOK = "patient-view"
+LONGEST_COMMENT = 1000
 
 
 def cds_pages_blueprint(ehr: EhrPages, client: CdsClient) -> Blueprint:
@@ -32,10 +34,10 @@ def cds_pages_blueprint(ehr: EhrPages, client: CdsClient) -> Blueprint:
         ehr.chart(patient_id)
         item = _feedback_item(ehr)
         done = apply_actions(client, ehr.services.drafts, ehr.launch_context(patient_id), _accepted_actions())
-        answer = client.send_feedback(service_id, item, chosen_dialect(ehr))
-        text = " ".join([*done.sentences, _feedback_words(answer)])
+        told = client.send_feedback(service_id, item, chosen_dialect(ehr))
+        text = " ".join([*done.sentences, _feedback_words(told.answer)])
         return Response(
-            render_template("cds_feedback.html", text=text, patient_id=patient_id, removed=done.removed)
+            render_template("cds_feedback.html", text=text, patient_id=patient_id, removed=done.removed, told=told)
         )
 
     @pages.post("/patients/<patient_id>/drafts")
@@ -62,7 +64,7 @@ def _panel(ehr: EhrPages, client: CdsClient, patient_id: str) -> str:
         discovery=discovery,
         service=service,
         exchange=exchange,
-        drugs=DRAFT_DRUGS,
+        drugs=ORDERABLES,
         drafts=ehr.services.drafts.orders(patient_id),
         dialect=ehr.services.settings.vendor.dialect,
         order_hooks=ORDER_HOOKS,
@@ -91,7 +93,7 @@ def _change_drafts(ehr: EhrPages, patient_id: str) -> None:
     elif form.get("drug"):
         held = drafts.entries(patient_id)
         numbers = (int(n) for entry in held if (n := str(entry["id"]).rpartition("-")[2]).isdigit())
-        drug = find_drugs([form["drug"]])
+        drug = find_orderables([form["drug"]])
         added = draft_entries(drug, ehr.launch_context(patient_id), first_number=max(numbers, default=0) + 1)
         drafts.write(patient_id, [*held, *added])
 
@@ -114,6 +116,8 @@ def _feedback_item(ehr: EhrPages) -> dict[str, Any]:
     elif form.get("reason"):
         system, _, code = form["reason"].rpartition("|")
         item["overrideReason"] = {"reason": {"code": code, "system": system}}
+        if form.get("comment", "").strip():
+            item["overrideReason"]["userComment"] = form["comment"].strip()[:LONGEST_COMMENT]
     return item
 
 

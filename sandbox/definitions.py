@@ -148,6 +148,16 @@ DEFINITIONS: dict[str, ResourceDefinition] = {
             mandatory=("status", "subject"),
         ),
         _define(
+            "ImagingStudy",
+            *_SUBJECT,
+            _ENCOUNTER,
+            _status("imagingstudy-status"),
+            Parameter("started", "d", ("started",)),
+            Parameter("modality", "t", ("modality",)),
+            _IDENTIFIER,
+            mandatory=("status", "subject"),
+        ),
+        _define(
             "RiskAssessment",
             *_SUBJECT,
             _ENCOUNTER,

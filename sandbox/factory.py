@@ -15,6 +15,7 @@ from sandbox.authorization import authorization_blueprint, discovery_blueprint
 from sandbox.authorization_assertions import ClientKeys, JwksFetch, fetch_jwks
 from sandbox.bearer import BearerGate
 from sandbox.bench import bench_blueprint
+from sandbox.bench_requests import bench_requests_blueprint
 from sandbox.capability import SecurityUrls
 from sandbox.cds_client import CdsClient
 from sandbox.cds_pages import cds_pages_blueprint
@@ -71,6 +72,7 @@ def create_sandbox(
     app = Flask("sandbox", template_folder="templates", static_folder="static")
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         SECRET_KEY=secrets.token_bytes(32),
         SESSION_COOKIE_NAME="ehr",
         SESSION_COOKIE_SAMESITE="Lax",
@@ -119,6 +121,7 @@ def _register(app: Flask, services: EhrServices, store: PatientStore) -> None:
     ehr = EhrPages(services, store)
     app.register_blueprint(cds_pages_blueprint(ehr, client))
     app.register_blueprint(bench_blueprint(ehr, client))
+    app.register_blueprint(bench_requests_blueprint(ehr, client))
     app.register_blueprint(settings_blueprint(ehr))
 
 

@@ -16,6 +16,7 @@ _TYPES = (
     "Condition",
     "MedicationRequest",
     "MedicationAdministration",
+    "ImagingStudy",
     "Procedure",
 )
 

@@ -56,6 +56,12 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def size(value: Any) -> str:
+    """How long it is as JSON: `4.1 kB`."""
+    length = len(compact(value).encode("utf-8", "replace")) if value is not None else 0
+    return f"{length / 1000:.1f} kB" if length < 100_000 else f"{length / 1000:.0f} kB"
+
+
 class LocalTimes:
     """Times as the hospital's own clocks show them."""
 
@@ -84,6 +90,7 @@ def add_words(pages: Blueprint, zone: tzinfo) -> None:
         shortened,
         pretty,
         compact,
+        size,
         drug_words,
         reference_of,
         searched_words,

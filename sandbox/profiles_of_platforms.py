@@ -128,7 +128,7 @@ REDOX = VendorProfile(
     ids="uuid",
     ignored_parameters=("_sort",),
     sends_total=False,
-    absent_types=("RiskAssessment", "ServiceRequest", "Communication", "MedicationAdministration"),
+    absent_types=("RiskAssessment", "ServiceRequest", "Communication", "MedicationAdministration", "ImagingStudy"),
     creatable=("DocumentReference",),
     facts={
         "fhir_path": Fact("VN-37 (the path is from memory)", "memory"),

@@ -111,18 +111,21 @@ async function sendFeedback(form) {
   const said = document.createElement("p");
   said.className = "quiet";
   said.setAttribute("role", "status");
+  const shown = [said];
   try {
     const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const text = page.querySelector("#feedback-text");
     said.textContent = text.textContent;
+    shown.push(page.querySelector("#feedback-wire"));
+    shown[1].removeAttribute("id");
     for (const gone of (text.dataset.removed || "").split(" ").filter(Boolean)) {
       document.querySelector(`[data-draft="${CSS.escape(gone)}"]`)?.remove();
     }
   } catch {
     said.textContent = "Not recorded: the EHR did not answer.";
   }
-  form.replaceWith(said);
+  form.replaceWith(...shown);
 }
 
 const panel = document.querySelector("#cds-panel[data-cds]");
@@ -130,3 +133,11 @@ if (panel) showPanel(panel, panel.dataset.cds);
 
 const bench = document.querySelector("#bench-result");
 if (bench) wireFeedback(bench);
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  });
+}

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.browser
 
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 DRAFT_OF_A_TRIPLE = "/bench?patient=10012552&service=aki-order-sign&drug=5640"
-PAGES = ("/", "/?q=vancomycin", "/patients/10037861", "/bench", DRAFT_OF_A_TRIPLE, "/settings")
+EDITED = "/bench/request?patient=10012552&service=aki-order-sign&drug=5640&prefetch=none"
+PAGES = ("/", "/?q=vancomycin", "/patients/10037861", "/bench", DRAFT_OF_A_TRIPLE, EDITED, "/settings")
 
 
 @pytest.mark.parametrize("width", [320, 1280])
@@ -53,4 +54,27 @@ def test_a_card_takes_the_draft_order_away(page: Page, demo: DemoSetting, compla
     page.reload()
     page.locator("#cds-service").select_option("aki-order-sign")
     expect(page.get_by_text("None. An order service is asked once there is one.")).to_be_visible()
+    assert complaints == []
+
+
+def test_an_edited_request_with_a_spoilt_token_is_refused_and_shown(page: Page, demo: DemoSetting) -> None:
+    page.goto(f"{demo.ehr_url}{EDITED}")
+    page.get_by_label("Token").select_option("audience")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("the service answered 401")
+    page.get_by_label("Body").fill('{"hook":')
+    page.get_by_label("Token").select_option("")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("the service answered 400")
+
+
+def test_what_feedback_said_and_its_answer_can_be_read_on_the_card(
+    page: Page, demo: DemoSetting, complaints: Complaints
+) -> None:
+    page.goto(f"{demo.ehr_url}{DRAFT_OF_A_TRIPLE}")
+    page.get_by_label("Comment").fill("Palliative")
+    page.get_by_role("button", name="Dismiss").click()
+    page.get_by_text("Feedback as sent, and the answer").click()
+    expect(page.locator(".cds-card details pre").first).to_contain_text('"userComment": "Palliative"')
+    expect(page.locator(".cds-card details pre").last).to_contain_text("feedback-stored")
     assert complaints == []

@@ -4,70 +4,18 @@ import base64
 import html
 import json
 import re
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, Response, request
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from werkzeug.serving import make_server
 
 from sandbox.cds_contexts import ORDER_SHAPES
 from sandbox.cds_dialects import DIALECTS, find_dialect
-from tests.builders.smart_app import FHIR, SmartApp, new_smart_app
+from tests.builders.cds_listener import Listener
+from tests.builders.smart_app import FHIR, SmartApp
 
 PATIENT = "10000032"
-HOOKS = ("patient-view", "order-select", "order-sign", "encounter-discharge")
-CARD = {
-    "uuid": "c-1",
-    "summary": "Look at the kidneys",
-    "indicator": "warning",
-    "source": {"label": "Test"},
-    "overrideReasons": [{"code": "known", "system": "urn:test", "display": "Known already"}],
-}
-
-
-class Listener:
-    """A CDS service that remembers tokens and bodies."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, str, dict[str, Any]]] = []
-        self.wsgi = Flask("listener")
-        self.wsgi.add_url_rule("/cds-services", view_func=self.discovery)
-        self.wsgi.add_url_rule("/cds-services/<path:rest>", view_func=self.hear, methods=["POST"])
-
-    def discovery(self) -> Response:
-        templates = {
-            "patient": "Patient/{{context.patientId}}",
-            "labs": "Observation?patient={{context.patientId}}&code=x",
-        }
-        listed = [{"id": hook, "hook": hook, "description": "A test.", "prefetch": templates} for hook in HOOKS]
-        return Response(json.dumps({"services": listed}), content_type="application/json")
-
-    def hear(self, rest: str) -> Response:
-        self.heard.append((rest, request.headers["Authorization"].removeprefix("Bearer "), request.get_json()))
-        return Response(json.dumps({"cards": [CARD]}), content_type="application/json")
-
-    def body(self) -> dict[str, Any]:
-        return self.heard[-1][2]
-
-
-@pytest.fixture
-def listener() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
-def ehr(listener: Listener) -> Iterator[SmartApp]:
-    server = make_server("127.0.0.1", 0, listener.wsgi, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield new_smart_app(app_url=f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def send(ehr: SmartApp, **choices: Any) -> str:
