@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 
 from cds_hooks import wording
 from cds_hooks.estimate_detail import estimate_lines
+from model.applicability import is_dialysed
 from model.assessment import (
     AkiEpisode,
     Assessment,
@@ -22,6 +23,7 @@ from model.assessment import (
 )
 from model.forecasts import forecast_of
 from model.snapshot import Incomplete, Measurement
+from model.staging import CREATININE_CLEARED
 
 SHOWN_REJECTIONS = 5
 
@@ -46,7 +48,7 @@ _METHOD_OF_ONE = {
     BaselineMethod.LOWEST_7_D: "one result within 7 days",
     BaselineMethod.LOWEST_48_H: "one result within 48 hours",
 }
-_PLAIN_FROM_THE_STAGE = frozenset({"highest_stage"})
+_SAID_BESIDE_THE_STAGE = frozenset({"highest_stage", CREATININE_CLEARED.code})
 _PART = {
     "patient": "patient details (age, sex)",
     "labs": "laboratory results other than creatinine",
@@ -112,11 +114,11 @@ def finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
     yield ""
     yield from latest_lines(facts)
     if kdigo is not None and kdigo.baseline is not None:
-        yield _baseline(kdigo, kdigo.baseline, facts)
+        yield _baseline(kdigo.baseline, None if is_dialysed(found) else kdigo.ratio, facts)
     if kdigo is not None and kdigo.episode is not None and not _repeats(kdigo.episode, kdigo, facts):
-        yield _episode(kdigo.episode, facts)
-    if kdigo is not None and kdigo.criterion is KdigoCriterion.RRT:
-        yield "- Under renal replacement therapy creatinine and eGFR do not say how the kidneys do"
+        yield _episode(kdigo.episode, facts, dialysed=is_dialysed(found))
+    if is_dialysed(found):
+        yield f"- {CREATININE_CLEARED.text}"
         return
     yield from _second_opinions(found)
 
@@ -142,11 +144,11 @@ def latest_lines(facts: DetailFacts) -> Iterator[str]:
         yield f"- Latest creatinine {shown}, {at}{preliminary} ({wording.chart_text(latest.source)})"
 
 
-def _baseline(kdigo: KdigoStaging, baseline: Baseline, facts: DetailFacts) -> str:
+def _baseline(baseline: Baseline, ratio_now: float | None, facts: DetailFacts) -> str:
     words = (_METHOD_OF_ONE if baseline.n == 1 else {}).get(baseline.method) or _METHOD[baseline.method]
     method = words.format(n=baseline.n)
     dated = f", {wording.day(baseline.at, facts.zone)}" if baseline.at is not None else ""
-    ratio = f"; the latest is {kdigo.ratio:.1f} × this" if kdigo.ratio is not None else ""
+    ratio = f"; the latest is {ratio_now:.1f} × this" if ratio_now is not None else ""
     return f"- Baseline creatinine {wording.creatinine(baseline.creatinine_mg_dl)}: {method}{dated}{ratio}"
 
 
@@ -163,11 +165,14 @@ def _repeats(episode: AkiEpisode, kdigo: KdigoStaging, facts: DetailFacts) -> bo
     )
 
 
-def _episode(episode: AkiEpisode, facts: DetailFacts) -> str:
+def _episode(episode: AkiEpisode, facts: DetailFacts, *, dialysed: bool) -> str:
+    """The episode's beginning and peak; where it stands only while creatinine can tell."""
     peak = f"peak stage {episode.peak_stage}, {wording.creatinine(episode.peak_creatinine_mg_dl)}"
     when = wording.day(episode.peak_at, facts.zone)
     onset = wording.day(episode.onset_at, facts.zone)
     before = wording.creatinine(episode.reference_creatinine_mg_dl)
+    if dialysed:
+        return f"- AKI episode since {onset}: {peak} on {when}; before it {before}"
     now = f"before it {before}, the latest is {episode.latest_ratio:.1f} × that"
     return f"- AKI episode since {onset}, {_STATE[episode.state]}: {peak} on {when}; {now}"
 
@@ -184,7 +189,7 @@ def missing(outcome: Outcome) -> Iterator[str]:
         f"- {wording.chart_text(reason.text, 240)}"
         for reason in outcome.reasons
         if not reason.code.endswith("_incomplete")  # said by part below
-        and reason.code not in _PLAIN_FROM_THE_STAGE
+        and reason.code not in _SAID_BESIDE_THE_STAGE
     ]
     lines += _unread(outcome.inputs.incomplete)
     lines += _rejections(outcome)

@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 
 from cds_hooks.care_setting import is_at_a_visit
 from model.analytes import Analyte
-from model.assessment import Assessment, KdigoCriterion, KdigoStaging, NotApplicable, Outcome, Prediction
+from model.applicability import is_dialysed
+from model.assessment import Assessment, KdigoStaging, Outcome, Prediction
 from model.forecasts import forecast_of
 from model.snapshot import Concept, PatientSnapshot
 
-# Reasons of the assessment that mean dialysis.
-DIALYSIS = frozenset({"maintenance_dialysis", "kidney_failure_on_dialysis"})
 _EPISODE = timedelta(days=7)  # KDIGO: AKI happens within seven days
 
 
@@ -43,7 +42,7 @@ def case_of(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> Case:
     return Case(
         stage=kdigo.stage if kdigo else None,
         course=kdigo.course if kdigo else None,
-        on_dialysis=_on_dialysis(outcome, kdigo),
+        on_dialysis=is_dialysed(outcome),
         likely_worse=_is_high(found.progression if found else None),
         creatinine_age_hours=(now - latest_at) / timedelta(hours=1) if latest_at else None,
         acknowledged=_is_acknowledged(snapshot, kdigo, latest_at, now),
@@ -51,12 +50,6 @@ def case_of(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> Case:
         score=score.probability if score else None,
         score_category=score.category if score else None,
     )
-
-
-def _on_dialysis(outcome: Outcome, kdigo: KdigoStaging | None) -> bool:
-    if isinstance(outcome, NotApplicable):
-        return any(reason.code in DIALYSIS for reason in outcome.reasons)
-    return kdigo is not None and kdigo.criterion is KdigoCriterion.RRT
 
 
 def _is_high(prediction: Prediction | None) -> bool:

@@ -11,12 +11,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from cds_hooks.care_setting import Setting
-from cds_hooks.case import DIALYSIS
+from model.applicability import is_dialysed
 from model.assessment import (
     Assessment,
     EpisodeState,
     InsufficientData,
-    KdigoCriterion,
     NotApplicable,
     Outcome,
     Prediction,
@@ -152,8 +151,7 @@ def never_spoken_about(outcome: Outcome, snapshot: PatientSnapshot) -> Silent | 
 
 def question_does_not_apply(outcome: NotApplicable) -> Silent:
     """Silence about a patient who is not staged; dialysis is named, for it is the usual reason."""
-    dialysed = any(reason.code in DIALYSIS for reason in outcome.reasons)
-    return Silent("dialysis" if dialysed else "not-applicable", rests_on_the_chart=False)
+    return Silent("dialysis" if is_dialysed(outcome) else "not-applicable", rests_on_the_chart=False)
 
 
 def _decide_assessed(found: Assessment, setting: Setting, policy: CardPolicy) -> Decision:
@@ -186,7 +184,7 @@ def _has_not_recovered(found: Assessment) -> bool:
 
 
 def _stage_indicator(found: Assessment, stage: int, policy: CardPolicy) -> Indicator:
-    if found.kdigo is not None and found.kdigo.criterion is KdigoCriterion.RRT:
+    if is_dialysed(found):
         return Indicator.INFO  # whoever dialyses the patient knows
     if stage == 3 and policy.critical_for_stage_3:
         return Indicator.CRITICAL

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cds_hooks.decision import CardKind, Indicator, Show
-from model.assessment import Assessment, KdigoCriterion, Outcome
+from model.applicability import is_dialysed
+from model.assessment import Assessment, Outcome
 from patient_context.order_drafts import aki_condition, service_request
 
 MOST = 3
@@ -48,7 +49,7 @@ def suggest_for_aki(show: Show, outcome: Outcome, context: SuggestionContext) ->
     None where another value would not change what the card says, nor under renal replacement therapy, where all of
     it is being done.
     """
-    if show.kind not in _REASON or _is_by_dialysis(outcome):
+    if show.kind not in _REASON or is_dialysed(outcome):
         return ()
     wait = timedelta() if show.kind is CardKind.NOT_ASSESSED else _DUE_AFTER.get(show.indicator, _DUE_OTHERWISE)
     first = suggest_order("creatinine", context, due_after=wait, reason=_REASON[show.kind])
@@ -58,11 +59,6 @@ def suggest_for_aki(show: Show, outcome: Outcome, context: SuggestionContext) ->
     more = {1: ("urinalysis",), 2: ("urinalysis", "renal-ultrasound"), 3: ("renal-ultrasound", "nephrology")}
     reason = f"Acute kidney injury, KDIGO stage {stage}: cause"
     return (first, *(suggest_order(name, context, reason=reason) for name in more.get(stage, ())))
-
-
-def _is_by_dialysis(outcome: Outcome) -> bool:
-    kdigo = outcome.kdigo if isinstance(outcome, Assessment) else None
-    return kdigo is not None and kdigo.criterion is KdigoCriterion.RRT
 
 
 def suggest_order(

@@ -4,9 +4,18 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from model.age import NEWBORN_DAYS, age_days
-from model.assessment import Reason
+from model.assessment import Assessment, KdigoCriterion, Outcome, Reason
 from model.rrt import has_session_never_closed, has_undated_session, latest_course
 from model.snapshot import Concept, PatientSnapshot, Problem
+
+_ON_DIALYSIS = frozenset({"maintenance_dialysis", "kidney_failure_on_dialysis"})
+
+
+def is_dialysed(outcome: Outcome) -> bool:
+    """Whether creatinine is cleared by dialysis: by a current course, or as a way of life."""
+    if isinstance(outcome, Assessment):
+        return outcome.kdigo is not None and outcome.kdigo.criterion is KdigoCriterion.RRT
+    return any(reason.code in _ON_DIALYSIS for reason in outcome.reasons)
 
 
 def exclusion(snapshot: PatientSnapshot, now: datetime) -> Reason | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from model.analytes import Analyte
 from model.assessment import Egfr
 from model.policy import DEFAULT_POLICY, SitePolicy
-from model.rrt import current_course
+from model.rrt import is_cleared
 from model.snapshot import Measurement, PatientSnapshot
 from model.staging import stage
 
@@ -31,7 +31,7 @@ def egfr_course(
 
 
 def _egfr(snapshot: PatientSnapshot, at: datetime, policy: SitePolicy) -> Egfr | None:
-    if current_course(snapshot.procedures, at) is not None:
+    if is_cleared(snapshot.procedures, at):
         return None
     found = stage(snapshot, at, policy).egfr
     return found if found is not None and found.at == at else None

@@ -32,16 +32,17 @@ class CreatinineNow:
 def combine(
     creatinine: CreatinineNow | None, urine: UrineStage | None, dialysis: DialysisCourse | None, now: datetime
 ) -> KdigoStaging:
-    """The stage at `now`: the worst of the three criteria; of equals, creatinine before urine before dialysis.
+    """The stage at `now`: the worst of the three criteria; of equals dialysis, then creatinine, then urine.
 
+    Dialysis first: while it clears creatinine, creatinine does not measure the kidneys.
     `urine` is the last charted time; more than 6 h old it says nothing of now.
     """
     if urine is not None and urine.at < now - CURRENT_URINE:
         urine = None
     met = {
+        KdigoCriterion.RRT: 3 if dialysis else None,
         KdigoCriterion.CREATININE: creatinine.stage if creatinine else None,
         KdigoCriterion.URINE_OUTPUT: urine.stage if urine else None,
-        KdigoCriterion.RRT: 3 if dialysis else None,
     }
     stage = max((value for value in met.values() if value is not None), default=None)
     staging = KdigoStaging(

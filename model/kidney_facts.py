@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from model.age import age_years
 from model.analytes import Analyte
+from model.applicability import is_dialysed
 from model.assessment import Assessment, EpisodeState, KdigoCriterion, NotApplicable, Outcome
 from model.egfr import adult_egfr, cockcroft_gault
 from model.policy import EgfrEquation
@@ -15,7 +16,6 @@ CREATININE_MAX_AGE = timedelta(days=365)  # an eGFR of the past year still says 
 POTASSIUM_MAX_AGE = timedelta(hours=48)
 PRESSURE_MAX_AGE = timedelta(hours=24)
 WEIGHT_MAX_AGE = timedelta(days=366)
-_DIALYSIS = frozenset({"maintenance_dialysis", "kidney_failure_on_dialysis"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class KidneyFacts:
     age: float | None = None
     potassium_mmol_l: float | None = None
     systolic_mmhg: float | None = None
-    on_dialysis: bool = False
+    on_dialysis: bool = False  # as a way of life; a course that belongs to an AKI is the `criterion` of its stage
 
     @property
     def in_aki(self) -> bool:
@@ -67,7 +67,7 @@ def kidney_facts(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> 
     age = age_years(snapshot.birth_date, now) if snapshot.birth_date else None
     assessed = outcome if isinstance(outcome, Assessment) else None
     kdigo = assessed.kdigo if assessed else None
-    dialysed = isinstance(outcome, NotApplicable) or (kdigo is not None and kdigo.criterion is KdigoCriterion.RRT)
+    dialysed = isinstance(outcome, NotApplicable) or is_dialysed(outcome)
     egfr, equation, steady = _egfr(outcome, snapshot, creatinine, age) if not dialysed else (None, None, False)
     risk = assessed.risk if assessed else None
     episode = kdigo.episode if kdigo else None
@@ -89,7 +89,7 @@ def kidney_facts(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> 
         age=age,
         potassium_mmol_l=potassium.value if potassium else None,
         systolic_mmhg=systolic.value if systolic else None,
-        on_dialysis=isinstance(outcome, NotApplicable) and any(r.code in _DIALYSIS for r in outcome.reasons),
+        on_dialysis=isinstance(outcome, NotApplicable) and is_dialysed(outcome),
     )
 
 

@@ -44,6 +44,11 @@ def latest_course(procedures: Iterable[ProcedureDone], now: datetime) -> Dialysi
     return course
 
 
+def is_cleared(procedures: Iterable[ProcedureDone], at: datetime) -> bool:
+    """Whether a creatinine taken at `at` was taken during a course of renal replacement."""
+    return current_course(procedures, at) is not None
+
+
 def has_undated_session(procedures: Iterable[ProcedureDone]) -> bool:
     """Whether a session on the chart has no date: it cannot be said whether it belongs to this episode."""
     return any(_is_dialysis(p) and p.start_at is None and p.end_at is None for p in procedures)

@@ -22,6 +22,10 @@ from model.sentences import Sentence
 from model.snapshot import Concept, Measurement, PatientSnapshot
 from model.steadiness import is_steady
 
+CREATININE_CLEARED = Reason(
+    "creatinine_during_dialysis",
+    "Dialysis clears creatinine: neither its value nor its course shows how the kidneys do, and there is no eGFR.",
+)
 _ASSUMED = {
     BaselineMethod.ESTIMATED_EGFR_75_MDRD: EgfrEquation.MDRD,
     BaselineMethod.ESTIMATED_EGFR_75_CKD_EPI_2021: EgfrEquation.CKD_EPI_2021,
@@ -54,7 +58,7 @@ def stage(snapshot: PatientSnapshot, now: datetime, policy: SitePolicy) -> Stagi
     nhs = egfr = None
     if creatinine is not None:
         if dialysis is not None:
-            reasons.append(Reason("egfr_during_dialysis", "No eGFR during dialysis: it clears creatinine too."))
+            reasons.append(CREATININE_CLEARED)
         else:
             egfr = _egfr(snapshot, creatinine, is_steady(course, kdigo), now, policy, reasons)
         if egfr is not None:

@@ -39,7 +39,7 @@ class Course:
     """What is drawn: the points from `start` to `end` (the time of the assessment), the baseline, and the lanes
     below on the same axis.
 
-    Values are in `words.unit`.
+    Values are in `words.unit`. Without `has_bands` no stage is drawn, whatever the baseline.
     """
 
     points: tuple[CoursePoint, ...]
@@ -51,6 +51,7 @@ class Course:
     description: str = ""
     words: ChartWords = ENGLISH
     lanes: tuple[Lane, ...] = ()
+    has_bands: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def lay_out(course: Course, frame: Frame) -> Layout:
         Dot(x(p.at.timestamp()), y(p.value), _reading(p), p.shape) for p in course.points if p.at >= course.start
     )
     shown = [p for p in course.points if p.at >= course.start]
-    bands = _bands(course.baseline, y)
+    bands = _bands(course.baseline, y) if course.has_bands else ()
     ticks = time_ticks(
         course.start, course.end, course.time_zone, at_most=frame.time_ticks_at_most, write=course.words.tick
     )

@@ -1,21 +1,30 @@
 """The panel "Course": the chart's points in the chosen window, what else happened, and the same as tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.chart import ChartWords, Course, CoursePoint
 from app.presentation.course_lanes import CourseLanes, course_lanes
+from app.presentation.course_values import (
+    CourseRow,
+    CourseValue,
+    course_point,
+    course_row,
+    in_reader_unit,
+    when_taken,
+)
 from app.presentation.creatinine import known_creatinines
-from app.presentation.egfr_lane import egfr_words
 from app.presentation.lane_words import LaneTable, LaneWindow
 from app.presentation.units import MASS, UNITS, in_unit
 from app.presentation.wording import Wording
 from model.analytes import Analyte
-from model.assessment import Assessment, Baseline, Egfr, NotApplicable, Outcome
+from model.applicability import is_dialysed
+from model.assessment import Assessment, Baseline, NotApplicable, Outcome
 from model.egfr_course import egfr_course
 from model.policy import DEFAULT_POLICY, SitePolicy
+from model.rrt import is_cleared
 from model.sentences import Sentence
-from model.snapshot import Comparator, Measurement, PatientSnapshot
+from model.snapshot import Measurement, PatientSnapshot
 
 WINDOWS: dict[str, tuple[str, timedelta | None]] = {
     "48h": (Sentence("48 hours"), timedelta(hours=48)),
@@ -34,19 +43,6 @@ class WindowLink:
     key: str
     label: str
     current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CourseRow:
-    """One creatinine in the table beside the chart."""
-
-    when: str
-    value: str
-    other_value: str
-    ratio: str
-    egfr: str
-    note: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +83,20 @@ def course_panel(
     egfrs = () if isinstance(outcome, NotApplicable) else egfr_course(snapshot, shown, policy)
     egfrs = egfrs or (None,) * len(shown)
     lanes = course_lanes(snapshot, egfrs, LaneWindow(start, now, say))
-    points = tuple(_point(m, egfr, baseline, say) for m, egfr in zip(shown, egfrs, strict=True))
+    cleared = tuple(is_cleared(snapshot.procedures, m.at) for m in shown)
+    dialysed = is_dialysed(outcome) or any(cleared)
+    values = tuple(CourseValue(*found) for found in zip(shown, egfrs, cleared, strict=True))
+    points = tuple(course_point(value, baseline, say) for value in values)
+    course = _course(points, LaneWindow(start, now, say), baseline, lanes) if points else None
     return CoursePanel(
         windows=tuple(WindowLink(k, say.sentence(label), k == key) for k, (label, _) in WINDOWS.items()),
         unit=say.units.creatinine.written,
         other_unit=say.other_creatinine_unit.written,
         units=tuple((key, units.creatinine.written) for key, units in UNITS.items()),
-        bands_words=_bands_words(say),
-        course=_course(points, LaneWindow(start, now, say), baseline, lanes) if points else None,
+        bands_words=_bands_words(baseline, say, dialysed=dialysed),
+        course=replace(course, has_bands=not dialysed) if course else None,
         empty_words=_empty_words(known, say),
-        rows=tuple(_row(m, egfr, baseline, say) for m, egfr in reversed(tuple(zip(shown, egfrs, strict=True)))),
+        rows=tuple(course_row(value, baseline, say) for value in reversed(values)),
         marks=tuple(sorted({p.shape for p in points} - {"final"})),
         tables=lanes.tables,
         has_unsteady_egfr=any(egfr is not None and not egfr.steady_state for egfr in egfrs),
@@ -141,14 +141,14 @@ def _course(
         said.append(say.gettext("On the same time axis: {lanes}.", lanes=names))
     said.append(say.gettext("The table below lists all."))
     title = say.gettext("Creatinine from {start} to {end}", start=say.day(start), end=say.moment(now))
-    base = _in_unit(baseline.creatinine_mg_dl, say) if baseline else None
+    base = in_reader_unit(baseline.creatinine_mg_dl, say) if baseline else None
     return Course(points, start, now, say.zone, base, title, " ".join(said), _chart_words(say), lanes.lanes)
 
 
 def _chart_words(say: Wording) -> ChartWords:
     """What stands on the chart's axes and margins, in the reader's unit and language."""
     unit, other = say.units.creatinine, say.other_creatinine_unit
-    one = _in_unit(1.0, say)
+    one = in_reader_unit(1.0, say)
     return ChartWords(
         unit=unit.written,
         second_unit=other.written,
@@ -163,8 +163,14 @@ def _chart_words(say: Wording) -> ChartWords:
     )
 
 
-def _bands_words(say: Wording) -> str:
-    """KDIGO gives the rise in both units; its own rounding is kept."""
+def _bands_words(baseline: Baseline | None, say: Wording, *, dialysed: bool) -> str:
+    """What the stage bands are, or why there are none. KDIGO's rise has its own rounding in each unit."""
+    if dialysed:
+        return say.gettext(
+            "No stage bands: dialysis lowers creatinine, so values taken during it do not show how the kidneys do."
+        )
+    if baseline is None:
+        return say.gettext("No baseline, so no stage bands.")
     in_both = (f"{say.number(0.3, 1)} mg/dL", f"{say.number(26.5, 1)} µmol/L")
     first, second = in_both if say.units is MASS else in_both[::-1]
     return say.gettext(
@@ -174,71 +180,11 @@ def _bands_words(say: Wording) -> str:
     )
 
 
-def _in_unit(mg_dl: float, say: Wording) -> float:
-    return in_unit(Analyte.CREATININE, mg_dl, say.units.creatinine.code)
-
-
-def _shape(measurement: Measurement) -> str:
-    if measurement.comparator in (Comparator.LESS_THAN, Comparator.LESS_OR_EQUAL):
-        return "below"
-    if measurement.comparator is not None:
-        return "above"
-    if measurement.day_only:
-        return "day"
-    return "preliminary" if measurement.preliminary else "final"
-
-
-def _point(measurement: Measurement, egfr: Egfr | None, baseline: Baseline | None, say: Wording) -> CoursePoint:
-    sign = measurement.comparator.value if measurement.comparator else ""
-    label = f"{sign}{say.creatinine_with_unit(measurement.value)}, {_when(measurement, say)}"
-    value, shown = _in_unit(measurement.value, say), say.creatinine(measurement.value)
-    more = [f"{_ratio(measurement, baseline, say)} {say.gettext('× baseline')}"] if baseline else []
-    more += [words] if (words := egfr_words(egfr, say)) else []
-    return CoursePoint(measurement.at, value, label, _shape(measurement), shown, "; ".join(more))
-
-
-def _ratio(measurement: Measurement, baseline: Baseline | None, say: Wording) -> str:
-    return say.number(measurement.value / baseline.creatinine_mg_dl, 2) if baseline else ""
-
-
-def _when(measurement: Measurement, say: Wording) -> str:
-    return say.day(measurement.at) if measurement.day_only else say.moment(measurement.at)
-
-
-_NOTES = {
-    "below": Sentence("below the limit given"),
-    "above": Sentence("above the limit given"),
-    "day": Sentence("time unknown"),
-}
-
-
-def _row(measurement: Measurement, egfr: Egfr | None, baseline: Baseline | None, say: Wording) -> CourseRow:
-    sign = measurement.comparator.value if measurement.comparator else ""
-    notes = [_NOTES.get(_shape(measurement), "")]
-    notes += [Sentence("preliminary")] if measurement.preliminary else []
-    return CourseRow(
-        when=_when(measurement, say),
-        value=f"{sign}{say.creatinine(measurement.value)}",
-        other_value=f"{sign}{say.creatinine(measurement.value, say.other_creatinine_unit)}",
-        ratio=_ratio(measurement, baseline, say),
-        egfr=_egfr_cell(egfr, say),
-        note=", ".join(say.sentence(n) for n in notes if n),
-        source=measurement.source,
-    )
-
-
-def _egfr_cell(egfr: Egfr | None, say: Wording) -> str:
-    if egfr is None:
-        return ""
-    number = say.number(egfr.ml_min_1_73m2)
-    return number if egfr.steady_state else say.gettext("{egfr}, not steady", egfr=number)
-
-
 def _empty_words(known: tuple[Measurement, ...], say: Wording) -> str:
     if not known:
         return say.gettext("The chart holds no creatinine that could be used.")
     return say.gettext(
         "No creatinine in this window. The latest is of {moment}: {value}.",
-        moment=_when(known[-1], say),
+        moment=when_taken(known[-1], say),
         value=say.creatinine_with_unit(known[-1].value),
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from app.presentation.creatinine import known_creatinines
 from app.presentation.reasons import Part, reason_texts, stage_remarks
 from app.presentation.wording import COURSE_WORDS, CRITERION_WORDS, Wording
+from model.applicability import is_dialysed
 from model.assessment import Assessment, Egfr, InsufficientData, KdigoStaging, NotApplicable, Outcome
 from model.sentences import Sentence
 from model.snapshot import Measurement, PatientSnapshot
@@ -38,7 +39,7 @@ class NowPanel:
 
 def now_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording) -> NowPanel:
     """What can be said about the kidneys at the time of the assessment."""
-    latest = _latest_fact(snapshot, outcome.assessed_at, say)
+    latest = _latest_fact(outcome, snapshot, say)
     match outcome:
         case Assessment():
             return _assessed(outcome, latest, snapshot, say)
@@ -102,13 +103,15 @@ def _aki_detail(staging: KdigoStaging, now: datetime, say: Wording) -> str:
     return f"{by} {since}"
 
 
-def _latest_fact(snapshot: PatientSnapshot, now: datetime, say: Wording) -> Fact:
+def _latest_fact(outcome: Outcome, snapshot: PatientSnapshot, say: Wording) -> Fact:
+    now = outcome.assessed_at
     term, known = say.gettext("Latest creatinine"), known_creatinines(snapshot, now)
     if not known:
         return Fact(term, say.gettext("none in the chart"))
     last = known[-1]
-    note = f"{say.creatinine_in_other_unit(last.value)} · {_taken(last, now, say)}"
-    return Fact(term, _value(last, say), note)
+    notes = [say.creatinine_in_other_unit(last.value), _taken(last, now, say)]
+    notes += [say.gettext("on dialysis, which lowers it")] if is_dialysed(outcome) else []
+    return Fact(term, _value(last, say), " · ".join(notes))
 
 
 def _value(measurement: Measurement, say: Wording) -> str:
@@ -135,10 +138,10 @@ def _staging_facts(outcome: Assessment, snapshot: PatientSnapshot, say: Wording)
         note = f"{say.creatinine_in_other_unit(base.creatinine_mg_dl)} · {say.baseline(base)}"
         facts.append(Fact(say.gettext("Baseline"), say.creatinine_with_unit(base.creatinine_mg_dl), note))
         known = known_creatinines(snapshot, outcome.assessed_at)
-        if known:
+        if known and not is_dialysed(outcome):
             ratio = say.number(known[-1].value / base.creatinine_mg_dl, 2)
             facts.append(Fact(say.gettext("Ratio"), f"{ratio} ×", say.gettext("latest to baseline")))
-    if staging.course:
+    if staging.course and not is_dialysed(outcome):
         words = COURSE_WORDS.get(staging.course, staging.course.capitalize())
         facts.append(Fact(say.gettext("Course"), say.sentence(words)))
     if staging.peak_stage and staging.stage is not None and staging.peak_stage > staging.stage:
@@ -152,7 +155,7 @@ def _other_facts(outcome: Assessment, say: Wording) -> list[Fact]:
     if outcome.egfr:
         value = f"{outcome.egfr.ml_min_1_73m2:.0f} mL/min/1.73 m²"
         facts.append(Fact(say.gettext("eGFR"), say.marked(value), " · ".join(_egfr_notes(outcome.egfr, say))))
-    if outcome.nhs:
+    if outcome.nhs and not is_dialysed(outcome):
         ratio = outcome.nhs.ratio
         note = (
             say.gettext("ratio {ratio:.2f} to its own reference value", ratio=ratio) if ratio is not None else ""
