@@ -3,18 +3,30 @@
 Only for a person who waits before a blank frame, and only when it takes longer than a moment, is the page sent in
 two parts: then its status has gone out already, and a refusal comes as the page it would have been. Programs, and
 whoever is quick, get one whole page with its own status.
+
+From the second part on `g.head_is_sent` is true: `base.html` then leaves out what the first one ended with.
 """
 
 import contextvars
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
-from flask import Response, stream_with_context
+import structlog
+from flask import Response, g, stream_with_context
+
+from app.telemetry.logs import place_of
 
 PATIENCE_SECONDS: Final = 0.25
-_BODY, _END = "<body>", "</body>"
+#: When not even the page of a refusal can be made: the frame must not go on saying that the chart is being read.
+BROKEN_OFF: Final = (
+    '<main id="content" class="plain"><h1>Something went wrong in this app</h1>'
+    "<p>No assessment was made: nothing on this page says that the patient is at low risk.</p>"
+    "<p>Open the app again from the patient's chart.</p></main>"
+    '<template id="whole"></template></body></html>'
+)
 T = TypeVar("T")
+_log = structlog.get_logger("app.patient_page.first_paint")
 
 
 class FirstPaint:
@@ -38,23 +50,28 @@ class FirstPaint:
         looking = self._pool.submit(contextvars.copy_context().run, look)
         if wait((looking,), self._patience_seconds if somebody_waits else None).done:
             return render(looking.result())
-        return _in_two_parts(looking, render, waiting, refusal)
+        return _in_two_parts(waiting(), lambda: render(looking.result()), refusal)
 
 
-def _in_two_parts(
-    looking: "Future[T]",
-    render: Callable[[T], str],
-    waiting: Callable[[], str],
-    refusal: Callable[[Exception], Response],
-) -> Response:
+def _in_two_parts(first: str, render: Callable[[], str], refusal: Callable[[Exception], Response]) -> Response:
     def parts() -> Iterator[str]:
-        yield waiting().partition(_END)[0]
+        yield first
+        g.head_is_sent = True
         try:
-            whole = render(looking.result())
+            rest = render()
         except Exception as error:
-            whole = refusal(error).get_data(as_text=True)
-        yield whole.partition(_BODY)[2]
+            rest = _refused(error, refusal)
+        yield rest
 
     response = Response(stream_with_context(parts()), mimetype="text/html")
     response.headers["X-Accel-Buffering"] = "no"  # or nginx would hold the first part back
     return response
+
+
+def _refused(error: Exception, refusal: Callable[[Exception], Response]) -> str:
+    """Nothing may be raised any more: the reader would be left with the first part."""
+    try:
+        return refusal(error).get_data(as_text=True)
+    except Exception as second:
+        _log.error("refusal failed", error_type=type(second).__name__, place=place_of(second))
+        return BROKEN_OFF

@@ -69,7 +69,12 @@ def pages_blueprint(
             lambda: view_chart(services, session, ehr, read_chart),
             somebody_waits=request.headers.get("Sec-Fetch-Mode") == "navigate",
             render=render,
-            waiting=lambda: render_template("waiting.html", ehr_name=ehr.launch.name, style_url=style_url),
+            waiting=lambda: render_template(
+                "waiting.html",
+                ehr_name=ehr.launch.name,
+                style_url=style_url,
+                self_url=url_for("pages.patient", launch_id=session.id),
+            ),
             refusal=error_response,
         )
 

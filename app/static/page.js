@@ -35,7 +35,12 @@
     location.reload();
   });
 
-  document.querySelector(".waiting")?.remove();  // for browsers whose CSS cannot tell that the page has come
+  // The page was sent in two parts (app/patient_page/first_paint.py), and this runs when the last byte has come.
+  const waiting = document.getElementById("waiting");
+  if (document.getElementById("whole")) waiting?.remove();  // for browsers whose CSS cannot tell
+  else waiting?.classList.add("waiting--over");
+  const late = document.getElementById("late-title");
+  if (late) document.title = late.content.textContent;
 
   // Copy buttons show only where they work.
   const copyRow = document.getElementById("copy-row");

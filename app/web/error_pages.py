@@ -40,6 +40,8 @@ def _write_down(error: Exception, told: PublicError) -> None:
 
 
 def _wants_json() -> bool:
+    if g.get("head_is_sent"):  # half a page of HTML is out (app/patient_page/first_paint.py)
+        return False
     best = request.accept_mimetypes.best_match(["text/html", "application/json", "application/fhir+json"])
     return request.path.startswith("/cds-services") or best in ("application/json", "application/fhir+json")
 
@@ -88,11 +90,15 @@ def _cause(told: PublicError) -> str:
 def _plain_page(fields: Mapping[str, object]) -> str:
     """Without templates: an error page must not fail itself."""
     safe = {name: escape(value) for name, value in fields.items()}
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{safe["title"]}</title>'
-        f"<h1>{safe['title']}</h1><p>{safe['cause']}</p><p>{safe['next_step']}</p>"
-        f"<p>{safe['code']} {safe['request_id']}</p></html>"
+    head = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{safe["title"]}</title></head><body>'
     )
+    body = (
+        f'<main id="content"><h1>{safe["title"]}</h1><p>{safe["cause"]}</p><p>{safe["next_step"]}</p>'
+        f"<p>{safe['code']} {safe['request_id']}</p></main>"
+        '<template id="whole"></template></body></html>'
+    )
+    return body if g.get("head_is_sent") else head + body
 
 
 def _kept_headers(error: HTTPException) -> list[tuple[str, str]]:

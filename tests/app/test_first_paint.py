@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import BadGateway
 from werkzeug.test import TestResponse
 
-from app.patient_page.first_paint import FirstPaint
+from app.patient_page.first_paint import BROKEN_OFF, FirstPaint
 
-WAITING = "<html><head></head><body><p>reading</p></body></html>"
-REFUSAL = "<html><head></head><body><h1>refused</h1></body></html>"
+WAITING = "<html><head></head><body><p>reading</p>"
+REFUSAL = "<h1>refused</h1></body></html>"
 
 
 class Chart:
@@ -42,7 +42,8 @@ def _client(chart: Chart, *, patience_seconds: float, somebody_waits: bool = Tru
     app, paint = Flask("app"), FirstPaint(threads=2, patience_seconds=patience_seconds)
 
     def render(stage: str) -> str:
-        return f"<html><body><main>{stage}</main></body></html>"
+        rest = f"<main>{stage}</main></body></html>"
+        return rest if g.get("head_is_sent") else f"<html><body>{rest}"
 
     @app.get("/")
     def page() -> Any:
@@ -51,10 +52,16 @@ def _client(chart: Chart, *, patience_seconds: float, somebody_waits: bool = Tru
             somebody_waits=somebody_waits,
             render=render,
             waiting=lambda: WAITING,
-            refusal=lambda _: Response(REFUSAL, status=502),
+            refusal=_refusal,
         )
 
     return app.test_client()
+
+
+def _refusal(error: Exception) -> Response:
+    if isinstance(error, LookupError):
+        raise RuntimeError("the page of the refusal cannot be made either")
+    return Response(REFUSAL, status=502)
 
 
 def _next(answer: TestResponse) -> str:
@@ -77,7 +84,7 @@ def test_a_quick_refusal_keeps_its_status(chart: Chart) -> None:
 def test_while_a_slow_chart_is_read_the_first_part_is_there_and_names_no_finding(chart: Chart) -> None:
     answer = _client(chart, patience_seconds=0).get("/", buffered=False)
     first = _next(answer)
-    assert first == "<html><head></head><body><p>reading</p>"
+    assert first == WAITING
     chart.let_go.set()
     assert _next(answer) == "<main>stage 2</main></body></html>"
     assert answer.headers["X-Accel-Buffering"] == "no"
@@ -88,6 +95,14 @@ def test_a_late_refusal_is_the_page_it_would_have_been(chart: Chart) -> None:
     answer = _client(chart, patience_seconds=0).get("/", buffered=False)
     chart.let_go.set()
     assert "".join([_next(answer), _next(answer)]).endswith("<h1>refused</h1></body></html>")
+
+
+def test_when_not_even_the_refusal_can_be_shown_the_first_part_does_not_stand_alone(chart: Chart) -> None:
+    chart.answer = LookupError()
+    answer = _client(chart, patience_seconds=0).get("/", buffered=False)
+    chart.let_go.set()
+    assert _next(answer) == WAITING
+    assert _next(answer) == BROKEN_OFF
 
 
 def test_a_program_gets_the_whole_page_with_its_status_however_long_it_takes(chart: Chart) -> None:

@@ -83,20 +83,3 @@ def test_slow_ehr_gives_a_partial_page_or_a_clear_refusal_and_never_low_risk(
         expect(chart.locator("body")).to_contain_text("could not be read")
     finally:
         set_faults(page, demo)
-
-
-def test_while_a_slow_ehr_answers_the_frame_says_so_and_then_gives_way_to_the_page(
-    page: Page, demo: DemoSetting, complaints: Complaints
-) -> None:
-    set_faults(page, demo, slow="3")
-    try:
-        open_first(page, demo, "stage_3")
-        chart = framed(page)
-        expect(chart.get_by_role("status").filter(has_text="Reading the chart")).to_be_visible()
-        expect(chart.locator("body")).to_contain_text("Nothing is known about this patient's kidneys yet")
-        expect(chart.locator(".now .headline")).to_have_text("AKI stage 3")
-        expect(chart.locator(".waiting")).to_be_hidden()
-        expect(chart.get_by_role("link", name="Skip to the content")).to_have_count(1)
-        assert [one for one in complaints if "ERR_ABORTED" not in one] == []  # the list was left while it loaded
-    finally:
-        set_faults(page, demo)
