@@ -115,7 +115,7 @@ def run_study(
     found: dict[str, Any] = {
         "study": "transport",
         "command": f"aki model study --data ../shared/data/physionet2019 --resamples {resamples}"
-        + ("" if elsewhere is None else f" --elsewhere {elsewhere.name}"),
+        + ("" if elsewhere is None else f" --elsewhere ../shared/data/{elsewhere.name}"),
         "recipe_of_version": MODEL_VERSION,
         "resamples": resamples,
         "data": [asdict(source) for source in cohort.sources],
