@@ -21,6 +21,10 @@ RAISES_POTASSIUM = RAAS | {"k-sparing"}
 # Drugs of the nephrotoxin rules that have no rule of their own; lithium and methotrexate have a dose rule.
 DIRECT_TOXINS = frozenset({"polymyxin", "amphotericin", "platinum", "antiviral", "bisphosphonate"})
 ALWAYS_MEASURED = frozenset({"aminoglycoside", "polymyxin", "vancomycin", "platinum", "methotrexate"})
+# Labels give their dose by creatinine clearance or drug level, beside the drugs of the dose rules.
+_DOSED_TOO = ALWAYS_MEASURED | {"piperacillin", "antiviral", "bisphosphonate"}
+# Often paused in acute illness, while volume, pressure or potassium is not right (NICE NG148; "sick-day rules").
+TO_REVIEW_WHEN_ILL = RAAS | DIURETIC | {"k-sparing", "sglt2"}
 HIGH_EXPOSURE = 3
 HIGH_POTASSIUM = 5.5
 BORDERLINE_POTASSIUM = 5.0
@@ -65,6 +69,12 @@ def cautions(
     found = [caution for drug in ordered for rule in _RULES for caution in rule(drug, scene)]
     rank = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
     return tuple(sorted(_without_repeats(found), key=lambda one: rank[one.severity]))
+
+
+def is_dosed_by_kidneys(classes: frozenset[str]) -> bool:
+    """Whether the dose of such a drug follows kidney function. An SGLT2 inhibitor is paused, not dosed, in AKI."""
+    ruled = frozenset().union(*(rule.classes for rule in caution_table().doses))
+    return bool(classes & ((ruled | _DOSED_TOO) - {"sglt2"}))
 
 
 def _without_repeats(found: list[Caution]) -> Iterator[Caution]:

@@ -2,7 +2,7 @@
 
 from app.presentation.drugs import DrugFindings, DrugNote, Remark, is_active
 from model.assessment import Outcome
-from model.drug_cautions import Caution, cautions, shown_name
+from model.drug_cautions import TO_REVIEW_WHEN_ILL, Caution, cautions, is_dosed_by_kidneys, shown_name
 from model.drugs import DrugFacts, Recognition, recognise
 from model.kidney_facts import kidney_facts
 from model.snapshot import Medication, PatientSnapshot
@@ -16,13 +16,13 @@ def drug_findings(snapshot: PatientSnapshot, outcome: Outcome) -> DrugFindings:
     once = _once_each(recognised)
     said = cautions([facts for _, facts in once], (), kidney_facts(outcome, snapshot, now))
     notes = [_note(medication, facts, said) for medication, facts in once]
-    listed = [note for note in notes if note.is_nephrotoxic or note.remarks or note.by_name]
+    listed = [note for note in notes if note.harms or note.is_dosed or note.is_to_review or note.remarks]
     unknown = sum(facts.recognition is Recognition.UNRECOGNISED for _, facts in recognised)
     return DrugFindings(tuple(sorted(listed, key=_weight)), unknown)
 
 
-def _weight(note: DrugNote) -> tuple[bool, bool, bool, str]:
-    return (not note.remarks, not note.is_nephrotoxic, note.by_name, note.short_name.casefold())
+def _weight(note: DrugNote) -> tuple[bool, bool, bool, bool, str]:
+    return (not note.remarks, not note.harms, not note.is_dosed, note.by_name, note.short_name.casefold())
 
 
 def _once_each(recognised: list[tuple[Medication, DrugFacts]]) -> list[tuple[Medication, DrugFacts]]:
@@ -35,10 +35,13 @@ def _once_each(recognised: list[tuple[Medication, DrugFacts]]) -> list[tuple[Med
 
 
 def _note(medication: Medication, facts: DrugFacts, said: tuple[Caution, ...]) -> DrugNote:
+    classes = frozenset().union(*(one.classes for one in facts.ingredients))
     return DrugNote(
         medication=medication,
         short_name=shown_name(facts),
-        is_nephrotoxic=any(one.nephrotoxic for one in facts.ingredients),
+        harms=any(one.nephrotoxic for one in facts.ingredients),
+        is_dosed=is_dosed_by_kidneys(classes),
+        is_to_review=bool(classes & TO_REVIEW_WHEN_ILL),
         by_name=facts.recognition is Recognition.NAME_ONLY,
         remarks=tuple(Remark(one.title, one.text) for one in said if one.drug is facts),
     )

@@ -98,7 +98,8 @@ def care_panel(outcome: Outcome, snapshot: PatientSnapshot, drugs: DrugsPanel, s
         say.gettext("AKI stage {stage}", stage=chart.stage) if chart.stage else say.gettext("high risk of AKI")
     )
     wanted = (*_ALWAYS, *(_IN_AKI if chart.stage else ()))
-    return CarePanel(because, tuple(line(chart) for line in wanted))
+    lines = (line(chart) for line in wanted)
+    return CarePanel(because, tuple(item for item in lines if item is not None))
 
 
 def repeat_due_at(outcome: Outcome, snapshot: PatientSnapshot) -> datetime | None:
@@ -124,13 +125,13 @@ def _harmful_drugs(chart: _Chart) -> CareItem:
     return _drugs(chart, Sentence("Drugs that can harm kidneys"), chart.drugs.harmful)
 
 
-def _drugs(chart: _Chart, title: str, names: tuple[str, ...]) -> CareItem:
+def _drugs(chart: _Chart, title: str, names: tuple[str, ...], source: str = _KDIGO) -> CareItem:
     """Those found; or what is known of the drugs, which says something only where all were read and recognised."""
     if names:
         finding = chart.say.gettext("Active: {drugs}.", drugs=", ".join(names))
-        return chart.item(title, finding, _KDIGO, "noted")
+        return chart.item(title, finding, source, "noted")
     whole = chart.drugs.active and chart.drugs.is_complete
-    return chart.item(title, chart.drugs.words, _KDIGO, "noted" if whole else "unknown")
+    return chart.item(title, chart.drugs.words, source, "noted" if whole else "unknown")
 
 
 def _perfusion(chart: _Chart) -> CareItem:
@@ -214,8 +215,17 @@ def _potassium(chart: _Chart) -> CareItem:
 
 
 def _dosing(chart: _Chart) -> CareItem:
-    names = tuple(dict.fromkeys(r.name for r in chart.drugs.rows if not r.is_nephrotoxic or r.remarks))
-    return _drugs(chart, Sentence("Doses for kidney function"), names)
+    return _drugs(chart, Sentence("Doses for kidney function"), chart.drugs.dosed)
+
+
+def _reviewing(chart: _Chart) -> CareItem | None:
+    """Left out where there is none: no care is due."""
+    names = chart.drugs.to_review
+    return (
+        _drugs(chart, Sentence("Drugs to review in acute illness"), names, Sentence("NICE NG148"))
+        if names
+        else None
+    )
 
 
 def _nephrology(chart: _Chart) -> CareItem:
@@ -239,6 +249,6 @@ def _nephrology(chart: _Chart) -> CareItem:
     return chart.item(title, finding, _MANAGING, "noted")
 
 
-_Line = Callable[[_Chart], CareItem]
+_Line = Callable[[_Chart], CareItem | None]
 _ALWAYS: Final[tuple[_Line, ...]] = (_repeat, _harmful_drugs, _perfusion, _urine, _glucose, _contrast)
-_IN_AKI: Final[tuple[_Line, ...]] = (_urinalysis, _obstruction, _potassium, _dosing, _nephrology)
+_IN_AKI: Final[tuple[_Line, ...]] = (_urinalysis, _obstruction, _potassium, _dosing, _reviewing, _nephrology)

@@ -1,15 +1,22 @@
-"""The panel "Drugs": active drugs that can harm kidneys or depend on them, with the question each one raises.
+"""The panel "Drugs": active drugs that concern the kidneys, with the question each one raises.
 
 What a drug does is the clinical core's knowledge; here it only becomes words. A question, never an order (REG-12).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.presentation.wording import Wording
 from model.assessment import Outcome
+from model.sentences import Sentence
 from model.snapshot import Medication, PatientSnapshot
+
+_HARMS: Final = Sentence("can harm kidneys")
+_DOSED: Final = Sentence("dosed by kidney function")
+_TO_REVIEW: Final = Sentence("to review in acute illness")
+_BY_NAME: Final = Sentence("by its name only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +31,15 @@ class Remark:
 class DrugNote:
     """What is known of one active drug and kidneys. Without remarks it is only named.
 
+    A drug may harm kidneys and be dosed by them; `is_to_review` in acute illness: often paused then.
     `by_name`: the order's words name it, but no code says so; nothing more is concluded from that.
     """
 
     medication: Medication
     short_name: str
-    is_nephrotoxic: bool
+    harms: bool
+    is_dosed: bool = False
+    is_to_review: bool = False
     by_name: bool = False
     remarks: tuple[Remark, ...] = ()
 
@@ -56,7 +66,9 @@ class DrugRow:
     name: str
     order: str
     kind: str
-    is_nephrotoxic: bool
+    harms: bool
+    is_dosed: bool
+    is_to_review: bool
     since: str
     remarks: tuple[Remark, ...]
     source: str
@@ -77,7 +89,21 @@ class DrugsPanel:
     @property
     def harmful(self) -> tuple[str, ...]:
         """Names of the drugs that can harm kidneys, each once."""
-        return tuple(dict.fromkeys(row.name for row in self.rows if row.is_nephrotoxic))
+        return _names(row for row in self.rows if row.harms)
+
+    @property
+    def dosed(self) -> tuple[str, ...]:
+        """Names of the drugs whose dose follows kidney function."""
+        return _names(row for row in self.rows if row.is_dosed)
+
+    @property
+    def to_review(self) -> tuple[str, ...]:
+        """Names of the drugs that are often paused in acute illness."""
+        return _names(row for row in self.rows if row.is_to_review)
+
+
+def _names(rows: Iterable[DrugRow]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row.name for row in rows))
 
 
 def drugs_panel(
@@ -111,7 +137,9 @@ def _row(note: DrugNote, say: Wording) -> DrugRow:
         name=note.short_name,
         order="" if drug.text.casefold() == note.short_name.casefold() else drug.text,
         kind=_kind(note, say),
-        is_nephrotoxic=note.is_nephrotoxic,
+        harms=note.harms,
+        is_dosed=note.is_dosed,
+        is_to_review=note.is_to_review,
         since=say.moment(drug.start_at) if drug.start_at else "",
         remarks=tuple(Remark(say.sentence(r.title), say.sentence(r.text)) for r in note.remarks),
         source=drug.source,
@@ -119,13 +147,10 @@ def _row(note: DrugNote, say: Wording) -> DrugRow:
 
 
 def _kind(note: DrugNote, say: Wording) -> str:
-    if note.is_nephrotoxic:
-        return (
-            say.gettext("can harm kidneys, by its name only") if note.by_name else say.gettext("can harm kidneys")
-        )
-    return (
-        say.gettext("depends on kidneys, by its name only") if note.by_name else say.gettext("depends on kidneys")
-    )
+    kinds = [words for words, holds in ((_HARMS, note.harms), (_DOSED, note.is_dosed)) if holds]
+    kinds += [_TO_REVIEW] if note.is_to_review and not kinds else []
+    kinds += [_BY_NAME] if note.by_name else []
+    return ", ".join(say.sentence(words) for words in kinds)
 
 
 def _words(snapshot: PatientSnapshot, active: int, listed: int, unrecognised: int, say: Wording) -> str:
@@ -143,10 +168,10 @@ def _words(snapshot: PatientSnapshot, active: int, listed: int, unrecognised: in
 
 def _known_words(listed: int, orders: str, say: Wording) -> str:
     if not listed:
-        return say.gettext("None of {orders} is known to harm or to depend on kidneys.", orders=orders)
+        return say.gettext("None of {orders} is known to concern the kidneys.", orders=orders)
     return say.ngettext(
-        "{count} of {orders} is known to harm or to depend on kidneys.",
-        "{count} of {orders} are known to harm or to depend on kidneys.",
+        "{count} of {orders} concerns the kidneys.",
+        "{count} of {orders} concern the kidneys.",
         listed,
         orders=orders,
     )

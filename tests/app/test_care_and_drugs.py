@@ -119,6 +119,49 @@ def test_harmful_drug_is_listed_with_what_there_is_to_say_of_it_now() -> None:
     )
 
 
+ON_MANY = snapshot(
+    *SERIES,
+    medications=(
+        IBUPROFEN,
+        drug("iohexol 300 MG/ML Injection", "5956", route="intravenous"),
+        drug("gentamicin 40 MG/ML Injection", "1596450", route="intravenous"),
+        drug("gabapentin 300 MG Oral Capsule", "25480"),
+        drug("lisinopril 10 MG Oral Tablet", "29046"),
+        drug("furosemide 40 MG Oral Tablet", "4603"),
+        drug("empagliflozin 10 MG Oral Tablet", "1545653"),
+        drug("omeprazole 20 MG Oral Capsule", "7646"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("title", "drugs"),
+    [
+        ("Drugs that can harm kidneys", {"ibuprofen", "iohexol", "gentamicin"}),
+        ("Doses for kidney function", {"gentamicin", "gabapentin"}),
+        ("Drugs to review in acute illness", {"lisinopril", "furosemide", "empagliflozin"}),
+    ],
+)
+def test_each_drug_stands_under_the_question_it_raises(title: str, drugs: set[str]) -> None:
+    """Contrast and NSAIDs have no dose to adjust; an ACE inhibitor is paused or not."""
+    state, finding = lines(in_aki(2), ON_MANY)[title]
+    named = finding.removeprefix("Active: ").removesuffix(".").split(", ")
+    assert (state, set(named)) == ("noted", drugs)
+
+
+def test_nothing_to_review_is_no_line_of_care() -> None:
+    assert "Drugs to review in acute illness" not in lines(in_aki(2), snapshot(*SERIES, medications=(IBUPROFEN,)))
+
+
+def test_a_drug_without_a_remark_is_named_too_or_its_count_would_deny_it() -> None:
+    chart = snapshot(*SERIES, medications=(drug("digoxin 0.125 MG Oral Tablet", "3407"),))
+    shown = page(no_aki(), chart).drugs
+    assert [(row.name, row.kind, row.remarks) for row in shown.rows] == [
+        ("digoxin", "dosed by kidney function", ())
+    ]
+    assert shown.words == "1 of 1 active order concerns the kidneys."
+
+
 def test_same_drug_ordered_twice_is_listed_once() -> None:
     twice = (IBUPROFEN, drug("ibuprofen 200 MG Oral Tablet", "5640"))
     assert len(page(in_aki(2), snapshot(*SERIES, medications=twice)).drugs.rows) == 1
@@ -163,7 +206,7 @@ def test_handover_says_who_what_since_when_and_where_it_comes_from() -> None:
     for words in (
         "SITUATION\nAlmeida, Rosalind, born 2 Mar 1948 (78 y), female, MRN 10005-3211",
         "AKI stage 2.",
-        "37% (high risk)",
+        "37%. High risk of a higher AKI stage.",
         "BACKGROUND\nLatest creatinine: 1.9 mg/dL",
         "Drug: ibuprofen",
         "[ ] Repeat creatinine: Due by 22 Nov 2026, 06:05 (daily). (KDIGO 2012, figure 4)",
