@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app.checking.findings import Finding, note, ok, problem
-from app.egress.guarded import is_permitted_address
+from app.egress.connections import is_permitted_address
 from launch.registry import EhrRegistration
 
 _TOPIC: Final = "connection"

@@ -1,14 +1,11 @@
 """The only way out: a `requests.Session` that talks to one EHR's registered addresses and nobody else.
 
-Refused before a socket opens: addresses outside the allow-list, host names that resolve to private, loopback,
-link-local or metadata addresses (checked on the very address connected to, so DNS cannot be rebound between
-check and use), redirects to another origin. Bounded: connect, read and total time, bytes, retries.
+Refused before a socket opens: addresses outside the allow-list, host names that resolve to where nobody should be
+led (`app.egress.connections`), redirects to another origin. Bounded: connect, read and total time, bytes, retries.
 Its exceptions are `requests` exceptions without the URL: a FHIR search holds the patient's id.
 """
 
-import ipaddress
 import random
-import socket
 import threading
 import time
 from collections.abc import Collection, Iterable
@@ -19,22 +16,16 @@ from typing import Any, Final, Self
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
-from urllib3.util.connection import create_connection
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from app.egress.breaker import Breaker, EhrResting
+from app.egress.connections import AddressRefused, Network, pools
 from launch.registry import is_below, origin_of
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _CHUNK_BYTES: Final = 65_536
 _RETRIED_STATUS: Final = (429, 502, 503, 504)
 _CANNOT_JUST_NOW: Final = (502, 503, 504)
-_NEVER: Final = tuple(ipaddress.ip_network(net) for net in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
-LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
 class OutboundRefused(requests.RequestException):
@@ -53,10 +44,6 @@ class OutboundTimeout(requests.Timeout):
     """The other side took longer than the limit."""
 
 
-class _AddressRefused(Exception):
-    """Travels through urllib3, which would retry anything that is an OSError."""
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one request."""
@@ -69,80 +56,26 @@ class Limits:
     max_retry_after_seconds: int = 3
 
 
-def is_permitted_address(address: str, networks: Iterable[Network]) -> bool:
-    """Whether an address may be connected to: public, or inside a range the registration names.
-
-    Link-local and cloud metadata addresses never are. IPv4 inside IPv6 is judged as the IPv4 address.
-    """
-    found: Address = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found.sixtofour or found
-    if any(found.version == net.version and found in net for net in _NEVER):
-        return False
-    if any(found.version == net.version and found in net for net in networks):
-        return True
-    return found.is_global and not found.is_multicast
-
-
-class _PinnedConnection(HTTPConnection):
-    """Resolves once, judges every answer, and connects to the judged address itself."""
-
-    permitted_networks: tuple[Network, ...] = ()
-
-    def _new_conn(self) -> socket.socket:
-        try:
-            answers = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NewConnectionError(self, "name does not resolve") from error
-        addresses = [str(answer[4][0]) for answer in answers]
-        if not addresses or not all(is_permitted_address(each, self.permitted_networks) for each in addresses):
-            raise _AddressRefused
-        last: Exception = OSError("no address")
-        for address in addresses:
-            try:
-                return create_connection(
-                    (address, self.port),
-                    self.timeout,
-                    source_address=self.source_address,
-                    socket_options=self.socket_options,
-                )
-            except OSError as error:
-                last = error
-        raise NewConnectionError(self, "no address answered") from last
-
-
-class _PinnedTlsConnection(HTTPSConnection, _PinnedConnection):
-    """The same under TLS; the certificate is still checked against the host name."""
-
-    _new_conn = _PinnedConnection._new_conn
-
-
-def _pools(networks: tuple[Network, ...]) -> dict[str, type[HTTPConnectionPool]]:
-    plain = type("PlainConnection", (_PinnedConnection,), {"permitted_networks": networks})
-    tls = type("TlsConnection", (_PinnedTlsConnection,), {"permitted_networks": networks})
-    return {
-        "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
-    }
-
-
 class _GuardedAdapter(HTTPAdapter):
     def __init__(self, networks: tuple[Network, ...], limits: Limits) -> None:
-        self._networks = networks
+        self._networks, self._limits = networks, limits
         super().__init__(pool_maxsize=16, max_retries=_retry(limits))
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pool manager over connections that judge the address they connect to."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._networks)
+        self.poolmanager.pool_classes_by_scheme = pools(self._networks, self._limits.total_seconds)
 
 
 class _Retry(Retry):
     def increment(self, *args: Any, **kwargs: Any) -> Self:
-        """An EHR that was too slow once is not asked to be slow again."""
+        """An EHR that was too slow once is not asked to be slow again; a refusal's body is not waited for."""
         if isinstance(kwargs.get("error"), ReadTimeoutError):
             raise kwargs["error"]
-        return super().increment(*args, **kwargs)
+        following = super().increment(*args, **kwargs)
+        if (refusal := kwargs.get("response")) is not None:
+            refusal.close()  # urllib3 would read all of it first
+        return following
 
 
 def _retry(limits: Limits) -> Retry:
@@ -220,7 +153,7 @@ class GuardedSession(requests.Session):
             self._read_body(response, deadline)
         except (OutboundRefused, OutboundTimeout, OutboundUnreachable, EhrResting):
             raise
-        except _AddressRefused:
+        except AddressRefused:
             raise OutboundRefused("address-not-permitted") from None
         except requests.Timeout:
             raise OutboundTimeout("no answer in time") from None
@@ -256,6 +189,8 @@ class GuardedSession(requests.Session):
                 if time.monotonic() > deadline:
                     raise OutboundTimeout("no answer in time")
                 parts.append(chunk)
+        except ReadTimeoutError:
+            raise OutboundTimeout("no answer in time") from None
         except HTTPError as error:
             raise OutboundUnreachable(type(error).__name__) from None
         finally:

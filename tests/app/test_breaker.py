@@ -4,7 +4,8 @@ import pytest
 from werkzeug.wrappers import Response
 
 from app.egress.breaker import Breaker, EhrResting
-from app.egress.guarded import LOOPBACK, GuardedSession, Limits, OutboundRefused
+from app.egress.connections import LOOPBACK
+from app.egress.guarded import GuardedSession, Limits, OutboundRefused
 from tests.builders.fake_ehr import FakeEhr, running_fake_ehr
 
 NO_RETRY = Limits(connect_seconds=1, read_seconds=1, total_seconds=2, retries=0)

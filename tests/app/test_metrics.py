@@ -14,7 +14,8 @@ from sqlalchemy import insert
 from werkzeug.wrappers import Response
 
 from app.auditing.trail import AuditFailed
-from app.egress.guarded import LOOPBACK, Limits, OutboundRefused
+from app.egress.connections import LOOPBACK
+from app.egress.guarded import Limits, OutboundRefused
 from app.egress.observed import ObservedSession
 from app.factory import create_app
 from app.services import AppServices, open_services

@@ -4,7 +4,7 @@ import gzip
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from typing import Any
 
@@ -14,15 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request, Response
 
-from app.egress.guarded import (
-    LOOPBACK,
-    GuardedSession,
-    Limits,
-    OutboundRefused,
-    OutboundTimeout,
-    OutboundUnreachable,
-    is_permitted_address,
-)
+from app.egress.connections import LOOPBACK, is_permitted_address
+from app.egress.guarded import GuardedSession, Limits, OutboundRefused, OutboundTimeout, OutboundUnreachable
 from tests.builders.fake_ehr import FakeEhr, json_response, running
 
 QUICK = Limits(connect_seconds=2, read_seconds=0.5, total_seconds=0.6, max_bytes=100_000, retries=0)
@@ -94,10 +87,11 @@ def test_a_redirect_below_the_base_is_followed_for_get_and_refused_for_post(ehr:
         _session(ehr).post(f"{ehr.fhir_base}/old", data={"code": "c"})
 
 
-@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "gzip, gzip, gzip"])
 def test_an_oversize_answer_is_cut_off_also_when_it_unpacks_to_that_size(ehr: FakeEhr, encoding: str) -> None:
-    body = b"0" * 5_000_000
-    packed = gzip.compress(body) if encoding == "gzip" else body
+    packed = b"0" * 5_000_000
+    for _ in range(encoding.count("gzip")):
+        packed = gzip.compress(packed)
     ehr.answers["/fhir/big"] = lambda _: Response(packed, headers={"Content-Encoding": encoding})
     with pytest.raises(OutboundRefused, match="answer-too-large"):
         _session(ehr).get(f"{ehr.fhir_base}/big")
@@ -116,6 +110,40 @@ def test_an_answer_that_trickles_is_given_up_at_the_total_deadline(ehr: FakeEhr)
             _session(ehr).get(f"{ehr.fhir_base}/slow")
     finally:
         stop.set()
+
+
+@pytest.mark.parametrize("begun", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\n\r\n"])
+def test_headers_and_refusals_that_trickle_are_given_up_too(begun: bytes) -> None:
+    limits = Limits(read_seconds=0.5, total_seconds=0.6, retries=1)
+    with _trickling(begun) as base, pytest.raises(OutboundTimeout):
+        GuardedSession([base], limits=limits, networks=LOOPBACK).get(f"{base}/x")
+
+
+@contextmanager
+def _trickling(begun: bytes) -> Iterator[str]:
+    """A server that says a beginning and then a byte now and then, for as long as one listens."""
+    stop, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):  # the listener was closed
+            while True:
+                threading.Thread(target=trickle, args=listener.accept()[:1]).start()
+
+    def trickle(connection: socket.socket) -> None:
+        with connection, suppress(OSError):  # nobody listens any more
+            connection.sendall(begun)
+            while not stop.wait(0.05):
+                connection.sendall(b"a")
+
+    accepting = threading.Thread(target=serve)
+    accepting.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/fhir"
+    finally:
+        stop.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        accepting.join()
 
 
 def test_no_answer_at_all_is_a_timeout(ehr: FakeEhr) -> None:
@@ -156,7 +184,7 @@ def _resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> Iterator
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.egress.guarded.socket.getaddrinfo", resolve)
+        patch.setattr("app.egress.connections.socket.getaddrinfo", resolve)
         yield asked
 
 
@@ -214,6 +242,14 @@ def test_the_name_is_resolved_once_and_the_judged_address_is_the_one_connected_t
         ("224.0.0.1", [], False),
         ("100.64.0.1", [], False),
         ("::1", [], False),
+        ("64:ff9b::a9fe:a9fe", ["::/0", "0.0.0.0/0"], False),  # NAT64 of the metadata address
+        ("64:ff9b::10.1.2.3", [], False),
+        ("64:ff9b::10.1.2.3", ["10.1.0.0/16"], True),
+        ("64:ff9b::93.184.216.34", [], True),
+        ("64:ff9b:1::10.1.2.3", [], False),
+        ("::127.0.0.1", [], False),
+        ("fec0::1", [], False),
+        ("fd12::1", ["fd12::/16"], True),
     ],
 )
 def test_addresses_are_judged_as_what_they_really_are(address: str, networks: list[str], permitted: bool) -> None:

@@ -22,7 +22,8 @@ from werkzeug.wrappers import Response
 
 from app.checking.published import read_published
 from app.cli import main
-from app.egress.guarded import LOOPBACK, GuardedSession, OutboundUnreachable
+from app.egress.connections import LOOPBACK
+from app.egress.guarded import GuardedSession, OutboundUnreachable
 from tests.builders.fake_ehr import FakeEhr, json_response, running_fake_ehr
 from tests.builders.registrations import MASTER_KEY, local_registration
 from tests.builders.smart_world import World, running_world, two_patients
