@@ -8,6 +8,8 @@ from typing import Any, Final, Protocol
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey, import_key
 
+from launch.errors import LaunchError
+
 _KEY_TYPE: Final = {"RS256": "RSA", "RS384": "RSA", "ES256": "EC", "ES384": "EC"}
 _CURVE: Final = {"ES256": "P-256", "ES384": "P-384"}
 _PUBLIC_MEMBERS: Final = ("kty", "kid", "alg", "n", "e", "crv", "x", "y")
@@ -27,7 +29,11 @@ class IssuerKeys(Protocol):
 
 
 class FetchedKeys:
-    """A key set behind a fetch function; fetched again once when a `kid` is unknown (SL-43)."""
+    """A key set behind a fetch function; fetched again once when a `kid` is unknown (SL-43).
+
+    Threads that wait for a fetch share its outcome, a failure too: each waiting for an issuer that hangs, one after
+    the other, would keep every thread there is.
+    """
 
     def __init__(self, fetch: Callable[[], Mapping[str, Any]], clock: Callable[[], datetime]) -> None:
         self._fetch = fetch
@@ -35,6 +41,7 @@ class FetchedKeys:
         self._lock = threading.Lock()
         self._keys: tuple[PublicKey, ...] = ()
         self._fetched_at: datetime | None = None
+        self._failure: tuple[datetime, LaunchError] | None = None
 
     def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
         """The one key that fits `kid` and `algorithm`. Raises what the fetch raises."""
@@ -49,8 +56,14 @@ class FetchedKeys:
         now = self._clock()
         if self._fetched_at is not None and abs(now - self._fetched_at) < kept_for:
             return False
-        self._keys = usable_keys(self._fetch())
-        self._fetched_at = now
+        if self._failure is not None and abs(now - self._failure[0]) < _REFETCH_PAUSE:
+            raise self._failure[1].with_traceback(None)
+        try:
+            self._keys = usable_keys(self._fetch())
+        except LaunchError as error:
+            self._failure = self._clock(), error
+            raise
+        self._fetched_at, self._failure = now, None
         return True
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
+from launch.errors import EhrUnavailable
 from launch.jwks import FetchedKeys, usable_keys
 
 
@@ -39,6 +40,25 @@ def test_unknown_kids_in_a_row_do_not_hammer_the_issuer(clock) -> None:
     for number in range(20):
         assert keys.find(f"kid-{number}", "ES384") is None
     assert len(fetched) == 1
+
+
+def test_an_issuer_that_hangs_is_waited_for_once_in_ten_seconds_and_not_by_every_launch(clock) -> None:
+    tried: list[int] = []
+
+    def fetch() -> dict[str, Any]:
+        tried.append(1)
+        if len(tried) == 1:
+            clock.advance(seconds=20)
+            raise EhrUnavailable("OutboundTimeout")
+        return {"keys": [_public(P384, kid="a")]}
+
+    keys = FetchedKeys(fetch, clock)
+    for _ in range(8):
+        with pytest.raises(EhrUnavailable):
+            keys.find("a", "ES384")
+    assert len(tried) == 1
+    clock.advance(seconds=11)
+    assert keys.find("a", "ES384") is not None
 
 
 def test_without_kid_the_only_fitting_key_is_taken_and_of_two_none(clock) -> None:
