@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from app.auditing.trail import AuditTrail
 from app.cds.cards import CardRecord
 from app.cds.feedback import FeedbackStore
-from app.cds.replay import UsedJwtIds
+from app.cds.replay import UsedJwts
 from app.configured.ehrs import Ehrs, load_ehrs
 from app.configured.problems import ConfigurationError
 from app.configured.recalibrations import site_model
@@ -100,7 +100,7 @@ class AppServices:
     engine: Engine
     sessions: LaunchSessions
     pending: StoredPendingLaunches
-    used_jwt_ids: UsedJwtIds
+    used_jwts: UsedJwts
     audit: AuditTrail
     cards: CardRecord
     feedback: FeedbackStore
@@ -152,7 +152,7 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
     ehrs = ehrs if ehrs is not None else load_ehrs(settings.ehrs_file, development=settings.development)
     box = sealed_box(settings)
     engine = _ready_engine(settings)
-    audit = AuditTrail(engine, clock, on_failure=AUDIT_FAILURES.inc)
+    audit, used_jwts = AuditTrail(engine, clock, on_failure=AUDIT_FAILURES.inc), UsedJwts(engine, clock)
     sessions = LaunchSessions(
         engine,
         box,
@@ -170,10 +170,10 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         engine=engine,
         sessions=sessions,
         pending=StoredPendingLaunches(engine, box, clock, kept_for=timedelta(minutes=settings.launch_minutes)),
-        used_jwt_ids=UsedJwtIds(engine, clock),
+        used_jwts=used_jwts,
         audit=audit,
         cards=CardRecord(engine, box),
-        feedback=FeedbackStore(audit, box),
+        feedback=FeedbackStore(audit, used_jwts, box),
         client_keys=client_keys,
         outbound=outbound,
         launch_client=launch_client,

@@ -7,7 +7,8 @@ Cheap refusals come first and no key is looked up for an algorithm nobody allows
 import base64
 import binascii
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from joserfc.errors import JoseError
 from cds_hooks.clients import CdsClient, CdsClientRegistry
 from cds_hooks.errors import CallerRefused
 from cds_hooks.keys import PublicKey, TrustedKeys, key_serves
-from cds_hooks.replay import JtiStore
+from cds_hooks.replay import CallToken, UsedTokens
 
 MAX_TOKEN_BYTES = 8192
 MAX_HEADER_BYTES = 4096
@@ -35,10 +36,10 @@ class _RoomyRegistry(jws.JWSRegistry):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A CDS client that proved who it is; `jti` is None only for the unauthenticated development client."""
+    """A CDS client that proved who it is; `token` is None only for the unauthenticated development client."""
 
     client: CdsClient
-    jti: str | None
+    token: CallToken | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,29 @@ class _Token:
 class CallerCheck:
     """Verifies the header `Authorization` of one request after another. Holds no state but its collaborators."""
 
-    def __init__(self, registry: CdsClientRegistry, keys: TrustedKeys, jti_store: JtiStore) -> None:
+    def __init__(self, registry: CdsClientRegistry, keys: TrustedKeys, used_tokens: UsedTokens) -> None:
         self._registry = registry
         self._keys = keys
-        self._jti_store = jti_store
+        self._used_tokens = used_tokens
+
+    @contextmanager
+    def admitted(self, authorization: str | None, *, url: str, now: datetime) -> Iterator[Caller]:
+        """`verify`; a call that ends in an exception has used up its token too, recorded or not."""
+        caller = self.verify(authorization, url=url, now=now)
+        try:
+            yield caller
+        except Exception:
+            if caller.token is not None and not self._used_tokens.has(caller.token):
+                self._used_tokens.remember(caller.token)
+            raise
 
     def verify(self, authorization: str | None, *, url: str, now: datetime) -> Caller:
-        """The registered client behind the token; `url` is the public URL called. Raises CallerRefused."""
+        """The registered client behind the token; `url` is the public URL called. Raises CallerRefused.
+
+        The token is looked up, not used up: that happens where the call is recorded, before its answer leaves.
+        """
         if authorization is None and self._registry.unauthenticated is not None:
-            return Caller(self._registry.unauthenticated, jti=None)
+            return Caller(self._registry.unauthenticated, token=None)
         token = _read_token(authorization)
         alg = _check_header(token, self._registry)
         client = self._client_of(token)
@@ -80,10 +95,10 @@ class CallerCheck:
         key = self._keys.find(client, str(token.header["kid"]), now=now)
         _check_signature(token, key, alg)
         expires_at = _check_claims(token, client, url=url, now=now)
-        jti = str(token.jti)
-        if not self._jti_store.remember(client.iss, jti, expires_at):
-            raise token.refusal("jti-replayed")
-        return Caller(client, jti=jti)
+        of_this_call = CallToken(client.iss, str(token.jti), expires_at)
+        if self._used_tokens.has(of_this_call):
+            raise of_this_call.replayed()
+        return Caller(client, of_this_call)
 
     def _client_of(self, token: _Token) -> CdsClient:
         # Only chooses whose keys to try: a claim counts once those keys have verified the signature.

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from cds_hooks.errors import ERROR_SYSTEM, RequestUnreadable
+from cds_hooks.replay import CallToken
 
 MOST_ENTRIES: Final = 1000
 MOST_SUGGESTIONS: Final = 20
@@ -66,7 +67,7 @@ class FeedbackEvent:
     at: datetime
     ehr_id: str
     service_id: str
-    jti: str | None
+    token: CallToken | None
     batch: FeedbackBatch
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cds_hooks.case import Case
 from cds_hooks.decision import CardKind, Indicator
+from cds_hooks.replay import CallToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class CdsEvent:
     user_id: str | None = None
     patient_id: str | None = None
     encounter_id: str | None = None
-    jti: str | None = None
+    token: CallToken | None = None
     cards: tuple[CardShown, ...] = ()
     withheld: tuple[CardWithheld, ...] = ()
     reason: str | None = None

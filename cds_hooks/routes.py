@@ -64,7 +64,7 @@ def cds_blueprint(deps: CdsDependencies) -> Blueprint:
     """The CDS Hooks endpoints. Exempt it from CSRF protection: its callers carry a JWT, no cookie."""
     drug_table(), caution_table()  # read now, not during the first call (CH-24)
     blueprint = Blueprint("cds_hooks", __name__)
-    check = CallerCheck(deps.clients, TrustedKeys(deps.clients.clients, deps.session_for), deps.jti_store)
+    check = CallerCheck(deps.clients, TrustedKeys(deps.clients.clients, deps.session_for), deps.used_tokens)
     services, feedback = ServiceEndpoint(deps, check), FeedbackEndpoint(deps, check)
     prefetch = prefetch_templates(deps.prefetch_variant)
     if deps.clients.unauthenticated is not None:
@@ -123,7 +123,13 @@ class ServiceEndpoint:
         """The response to the current request. Raises CdsError for everything that is not 200."""
         started = time.monotonic()
         url = f"{self._deps.public_url}{DISCOVERY_PATH}/{service.id}"
-        caller = self._check.verify(request.headers.get("Authorization"), url=url, now=self._deps.clock())
+        authorization = request.headers.get("Authorization")
+        with self._check.admitted(authorization, url=url, now=self._deps.clock()) as caller:
+            answer = self._recorded(service, caller, started)
+            return json_response(_cards_body(answer, caller))
+
+    def _recorded(self, service: Service, caller: Caller, started: float) -> Answer:
+        """The answer, once it is in the record. Raises CdsError, recorded too."""
         hook: HookRequest | None = None
         try:
             hook = read_hook_request(
@@ -140,7 +146,7 @@ class ServiceEndpoint:
             raise
         else:
             self._record(service, caller, hook, started, answer=answer)
-        return json_response(_cards_body(answer, caller))
+        return answer
 
     def _answer_as_switched(self, service: Service, hook: HookRequest, caller: Caller, started: float) -> Answer:
         """What the site lets be said; in shadow the record names what would have been shown."""
@@ -190,7 +196,7 @@ class ServiceEndpoint:
                 user_id=hook.user_id if hook else None,
                 patient_id=hook.patient_id if hook else None,
                 encounter_id=hook.encounter_id if hook else None,
-                jti=caller.jti,
+                token=caller.token,
                 cards=tuple(_as_recorded(card) for card in said.cards),
                 withheld=tuple(CardWithheld(_as_recorded(one.card), one.reason) for one in said.withheld),
                 reason=error.code if error else said.reason,
@@ -213,9 +219,10 @@ class FeedbackEndpoint:
         deps = self._deps
         url = f"{deps.public_url}{DISCOVERY_PATH}/{service.id}/feedback"
         now = deps.clock()
-        caller = self._check.verify(request.headers.get("Authorization"), url=url, now=now)
-        batch = read_feedback(read_json_body(min(MAX_FEEDBACK_BYTES, deps.max_body_bytes)))
-        receipt = deps.store_feedback(FeedbackEvent(now, caller.client.ehr_id, service.id, caller.jti, batch))
+        with self._check.admitted(request.headers.get("Authorization"), url=url, now=now) as caller:
+            batch = read_feedback(read_json_body(min(MAX_FEEDBACK_BYTES, deps.max_body_bytes)))
+            event = FeedbackEvent(now, caller.client.ehr_id, service.id, caller.token, batch)
+            receipt = deps.store_feedback(event)
         status = 400 if batch.refused and not batch.entries else 200
         return json_response(receipt_outcome(batch, receipt), status)
 

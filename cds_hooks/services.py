@@ -14,7 +14,7 @@ from cds_hooks.clients import CdsClientRegistry
 from cds_hooks.decision import DEFAULT_CARD_POLICY, CardPolicy
 from cds_hooks.feedback import FeedbackEvent, FeedbackReceipt
 from cds_hooks.record import CardHistory, CdsEvent, no_history
-from cds_hooks.replay import JtiStore
+from cds_hooks.replay import UsedTokens
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot
 from patient_context.queries import PrefetchVariant
@@ -110,33 +110,30 @@ def _default_card_policy(ehr_id: str) -> CardPolicy:  # noqa: ARG001 - the signa
     return DEFAULT_CARD_POLICY
 
 
-def _keep_nothing(event: FeedbackEvent) -> FeedbackReceipt:
-    return FeedbackReceipt(0, 0, len(event.batch.entries))
-
-
 @dataclass(frozen=True, slots=True)
 class CdsDependencies:
     """What `cds_blueprint` needs from the application. Callables named `..._for` take the EHR's id.
 
     `cards_mode`: whether a site's cards are live, in shadow (decided and recorded, not sent) or off (not decided).
-    `record` is called once for every authenticated call, before the answer leaves; if it raises, the call
-    fails with 500: nobody is shown a chart's finding that the audit trail does not know of. `history` reads that
-    record for the silence windows; `store_feedback` keeps what became of the cards.
+    `record` is called once for every authenticated call, before the answer leaves, and uses up its token in the
+    same transaction (CallerRefused: another call with it was faster); if it fails, the call fails with 500: nobody
+    is shown a chart's finding that the audit trail does not know of. `history` reads that record for the silence
+    windows; `store_feedback` keeps what became of the cards, and uses up its token likewise.
     """
 
     clients: CdsClientRegistry
     assess: AssessPatient
     session_for: Callable[[str], requests.Session]
-    jti_store: JtiStore
+    used_tokens: UsedTokens
     public_url: str  # as the EHRs call it, without a trailing slash
     record: Callable[[CdsEvent], None]
+    store_feedback: Callable[[FeedbackEvent], FeedbackReceipt]
     clock: Callable[[], datetime] = _now
     reading_for: Callable[[str], SiteReading] = _default_reading
     cards_mode: Callable[[str], str] = _cards_live
     read: ReadChart = read
     card_policy_for: Callable[[str], CardPolicy] = _default_card_policy
     history: CardHistory = no_history
-    store_feedback: Callable[[FeedbackEvent], FeedbackReceipt] = _keep_nothing
     prefetch_variant: PrefetchVariant = (
         "coded"  # or "category", for sites whose creatinine carries no LOINC (CH-10)
     )

@@ -23,7 +23,7 @@ def cds_dependencies(services: AppServices) -> CdsDependencies:
         clients=services.ehrs.cds_clients,
         assess=lambda snapshot, now, ehr_id: _assess(services, snapshot, now, ehr_id),
         session_for=services.http_session_for,
-        jti_store=services.used_jwt_ids,
+        used_tokens=services.used_jwts,
         public_url=services.settings.public_url,
         record=lambda event: _record(services, event),
         clock=services.clock,
@@ -45,10 +45,11 @@ def _assess(services: AppServices, snapshot: PatientSnapshot, now: datetime, ehr
 
 
 def _record(services: AppServices, event: CdsEvent) -> None:
-    """Into the trail with its cards first; then what the metrics say of this call."""
+    """Into the trail with token and cards; then what the metrics say of this call. Raises CallerRefused."""
     keep_prediction: WriteBeside | None = g.pop("kept_prediction", None)
 
     def write_beside(connection: Connection) -> None:
+        services.used_jwts.use_up(connection, event.token)
         services.cards.write(connection, event)
         if keep_prediction is not None:
             keep_prediction(connection)
@@ -78,7 +79,7 @@ def _audit_event(services: AppServices, event: CdsEvent) -> AuditEvent:
         encounter_id=event.encounter_id,
         service=event.service_id,
         hook_instance=event.hook_instance,
-        jti=event.jti,
+        jti=event.token.jti if event.token else None,
         inputs=g.get("inputs"),
         unread=g.get("unread"),
     )

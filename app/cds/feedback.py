@@ -8,6 +8,7 @@ from flask import g
 from sqlalchemy import Connection, insert, select
 
 from app.auditing.trail import AuditEvent, AuditTrail
+from app.cds.replay import UsedJwts
 from app.storage.encryption import SealedBox
 from app.storage.tables import CdsCardRow, CdsFeedbackRow
 from app.telemetry.counters import FEEDBACK
@@ -15,14 +16,18 @@ from cds_hooks.feedback import CardFeedback, FeedbackEvent, FeedbackReceipt
 
 
 class FeedbackStore:
-    """Writes `cds_feedback` and the audit event of it in one transaction."""
+    """Writes `cds_feedback`, the audit event of it and the used token in one transaction."""
 
-    def __init__(self, audit: AuditTrail, box: SealedBox) -> None:
+    def __init__(self, audit: AuditTrail, used_jwts: UsedJwts, box: SealedBox) -> None:
         self._audit = audit
+        self._used_jwts = used_jwts
         self._box = box
 
     def store(self, event: FeedbackEvent) -> FeedbackReceipt:
-        """What was stored, known already, and of cards not known here. Raises AuditFailed: nothing was stored."""
+        """What was stored, known already, and of cards not known here.
+
+        Raises CallerRefused or AuditFailed: nothing was stored.
+        """
         receipts: list[FeedbackReceipt] = []
         entries, refused = len(event.batch.entries), len(event.batch.refused)
         said = AuditEvent(
@@ -31,7 +36,7 @@ class FeedbackStore:
             ehr_id=event.ehr_id,
             request_id=g.get("request_id"),
             service=event.service_id,
-            jti=event.jti,
+            jti=event.token.jti if event.token else None,
         )
         self._audit.record(said, beside=lambda connection: receipts.append(self._write(connection, event)))
         for entry in event.batch.entries:
@@ -39,6 +44,7 @@ class FeedbackStore:
         return receipts[-1]
 
     def _write(self, connection: Connection, event: FeedbackEvent) -> FeedbackReceipt:
+        self._used_jwts.use_up(connection, event.token)
         told = {_identity(event, entry): entry for entry in event.batch.entries}
         there = set(connection.scalars(select(CdsFeedbackRow.id).where(CdsFeedbackRow.id.in_(told))))
         named = {entry.card_uuid for entry in told.values()}

@@ -10,9 +10,10 @@ from sqlalchemy import Engine, select
 from app.auditing.anchors import verify
 from app.auditing.elapsed import LONGEST_SILENCE, ClockNotVouchedFor
 from app.auditing.trail import AuditEvent, AuditTrail
-from app.cds.replay import UsedJwtIds
+from app.cds.replay import UsedJwts
 from app.jobs import JobsHeld, Retention, give_lease_back, last_finished_at, run_jobs, take_lease
 from app.storage.tables import AuditEventRow, CdsCardRow, CdsFeedbackRow, CdsJtiRow, JobLeaseRow, PredictionRow
+from cds_hooks.replay import CallToken
 from tests.builders.commands import Aki
 
 RETENTION = Retention.of(idle_minutes=15, audit_years=6, card_days=730, prediction_days=730)
@@ -23,9 +24,9 @@ def _view(patient_id: str) -> AuditEvent:
 
 
 def test_jobs_destroy_what_expired_and_write_it_down(database: Engine, clock, tmp_path: Path) -> None:
-    used = UsedJwtIds(database, clock)
-    used.remember("iss", "old", clock() + timedelta(minutes=1))
-    used.remember("iss", "new", clock() + timedelta(hours=2))
+    used = UsedJwts(database, clock)
+    used.remember(CallToken("iss", "old", clock() + timedelta(minutes=1)))
+    used.remember(CallToken("iss", "new", clock() + timedelta(hours=2)))
     AuditTrail(database, clock).record(_view("p1"))
     clock.advance(hours=1, minutes=1)
     done = run_jobs(database, clock, RETENTION, anchor_file=tmp_path / "anchors")
@@ -129,7 +130,7 @@ def test_a_clock_years_ahead_destroys_nothing_and_leaves_the_lease_free(database
     trail = AuditTrail(database, clock)
     trail.record(_view("p1"))
     run_jobs(database, clock, RETENTION, anchor_file=None)
-    UsedJwtIds(database, clock).remember("iss", "jti", clock() + timedelta(minutes=5))
+    UsedJwts(database, clock).remember(CallToken("iss", "jti", clock() + timedelta(minutes=5)))
     right = clock()
     clock.advance(days=7 * 366)
     with pytest.raises(ClockNotVouchedFor) as refused:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, update
 
-from app.cds.replay import UsedJwtIds
 from app.launched.pending import StoredPendingLaunches
 from app.launched.sessions import LaunchSessions, SessionExpired, SessionMissing, cookie_name
 from app.patient_page.drafts import DraftMissing, WriteDrafts
@@ -212,21 +211,6 @@ def test_of_many_callbacks_at_once_exactly_one_gets_the_launch(pending) -> None:
     results = _race(12, lambda: pending.take("s1", cookies))
     assert sum(isinstance(result, tuple) for result in results) == 1
     assert all(isinstance(r, tuple | LaunchNotRecognised | BrowserNotRecognised) for r in results)
-
-
-def test_of_many_uses_of_one_jwt_at_once_exactly_one_counts(database: Engine, clock) -> None:
-    used = UsedJwtIds(database, clock)
-    expires_at = clock() + timedelta(minutes=5)
-    results = _race(12, lambda: used.remember("https://ehr", "jti-1", expires_at))
-    assert sorted(map(str, results)) == ["False"] * 11 + ["True"]
-    assert used.remember("https://other", "jti-1", expires_at)
-    clock.advance(minutes=6)
-    used.purge()
-    clock.advance(minutes=-6)
-    assert not used.remember("https://ehr", "jti-1", expires_at), "a clock was ahead meanwhile"
-    clock.advance(minutes=66)
-    used.purge()
-    assert used.remember("https://ehr", "jti-1", clock())
 
 
 def test_starting_workers_agree_on_one_signing_key_that_is_stored_sealed(database: Engine, box, clock) -> None:

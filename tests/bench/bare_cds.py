@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 from cds_hooks.caller import CallerCheck
 from cds_hooks.clients import CdsClientRegistry
 from cds_hooks.keys import TrustedKeys
-from cds_hooks.replay import InMemoryJtiStore
+from cds_hooks.replay import TokensInMemory
 from patient_context.strict_json import loads
 from tests.builders.cds import SERVICE_URL, FakeSession, client, public_jwks, rsa_key
 
@@ -24,7 +24,7 @@ def create_app(jwks: dict[str, Any] | None = None) -> Flask:
     app = Flask("bare")
     keys = jwks or json.loads(Path(os.environ["BARE_JWKS"]).read_text(encoding="utf-8"))  # noqa: TID251
     clients = CdsClientRegistry([client(jwks=keys)])
-    check = CallerCheck(clients, TrustedKeys(clients.clients, lambda _: FakeSession()), InMemoryJtiStore())
+    check = CallerCheck(clients, TrustedKeys(clients.clients, lambda _: FakeSession()), TokensInMemory())
 
     @app.post("/cds-services/aki-patient-view")
     def answer() -> Response:

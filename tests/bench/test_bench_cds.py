@@ -17,7 +17,8 @@ import pytest
 from flask import Flask
 
 from cds_hooks.clients import CdsClientRegistry
-from cds_hooks.replay import InMemoryJtiStore
+from cds_hooks.feedback import FeedbackReceipt
+from cds_hooks.replay import TokensInMemory
 from cds_hooks.routes import cds_blueprint
 from cds_hooks.services import CdsDependencies
 from model.artifact import load_bundled_model
@@ -42,9 +43,10 @@ def service() -> Flask:
         clients=registry(),
         assess=lambda snapshot, now, _: assess(snapshot, now=now, model=model),
         session_for=lambda _: FakeSession(),
-        jti_store=InMemoryJtiStore(),
+        used_tokens=TokensInMemory(),
         public_url=PUBLIC_URL,
         record=lambda _: None,
+        store_feedback=lambda _: FeedbackReceipt(0, 0, 0),
     )
     app.register_blueprint(cds_blueprint(deps))
     return app

@@ -10,8 +10,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from cds_hooks.clients import CdsClient, CdsClientRegistry
+from cds_hooks.feedback import FeedbackEvent, FeedbackReceipt
 from cds_hooks.record import CdsEvent
-from cds_hooks.replay import InMemoryJtiStore
+from cds_hooks.replay import TokensInMemory
 from cds_hooks.routes import cds_blueprint
 from cds_hooks.services import CdsDependencies
 from model.assess import assess
@@ -26,6 +27,22 @@ def stage_only(snapshot: PatientSnapshot, now: Any, ehr_id: str) -> Outcome:
     return assess(snapshot, now=now, model=ModelError("no model in this test"))
 
 
+def using_up(tokens: TokensInMemory, keep: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Keeps an event as the application does: with its token, or not at all."""
+
+    def kept(event: CdsEvent | FeedbackEvent) -> Any:
+        if event.token is not None and not tokens.remember(event.token):
+            raise event.token.replayed()
+        return keep(event)
+
+    return kept
+
+
+def keep_nothing(event: FeedbackEvent) -> FeedbackReceipt:
+    """Takes every entry as one of a card not known here."""
+    return FeedbackReceipt(0, 0, len(event.batch.entries))
+
+
 @dataclass
 class Bench:
     """What one test sends to and sees of the service."""
@@ -33,6 +50,7 @@ class Bench:
     app: Flask
     session: FakeSession
     events: list[CdsEvent] = field(default_factory=list)
+    tokens: TokensInMemory = field(default_factory=TokensInMemory)
 
     def post(
         self, body: Any, *, path: str = "aki-patient-view", bearer: str | None = None, **how: Any
@@ -54,17 +72,20 @@ def bench() -> Callable[..., Bench]:
     def build(*clients: CdsClient, development: bool = False, **changes: Any) -> Bench:
         session = FakeSession()
         events: list[CdsEvent] = []
+        tokens = changes.pop("used_tokens", None) or TokensInMemory()
+        keep = {"record": events.append, "store_feedback": keep_nothing}
+        keep = {name: using_up(tokens, changes.pop(name, usual)) for name, usual in keep.items()}
         fields: dict[str, Any] = {
             "clients": CdsClientRegistry(clients or (client(),), development=development),
             "assess": stage_only,
             "session_for": lambda _: session,
-            "jti_store": InMemoryJtiStore(),
+            "used_tokens": tokens,
             "public_url": PUBLIC_URL,
-            "record": events.append,
+            **keep,
             "clock": lambda: NOW,
         }
         app = Flask("test")
         app.register_blueprint(cds_blueprint(CdsDependencies(**{**fields, **changes})))
-        return Bench(app, session, events)
+        return Bench(app, session, events, tokens)
 
     return build

@@ -12,7 +12,7 @@ from cds_hooks.caller import Caller, CallerCheck
 from cds_hooks.clients import CdsClient, CdsClientRegistry
 from cds_hooks.errors import CallerRefused
 from cds_hooks.keys import TrustedKeys, parse_public_keys
-from cds_hooks.replay import InMemoryJtiStore
+from cds_hooks.replay import TokensInMemory
 from tests.builders.cds import (
     EHR,
     JKU,
@@ -39,11 +39,16 @@ class Gate:
         registry = CdsClientRegistry(clients or (client(),), development=development)
         self.session = session or FakeSession()
         self.keys = TrustedKeys(registry.clients, lambda _: self.session)
-        self.check = CallerCheck(registry, self.keys, InMemoryJtiStore())
+        self.tokens = TokensInMemory()
+        self.check = CallerCheck(registry, self.keys, self.tokens)
 
     def verify(self, text: str | None, *, later: timedelta = timedelta(), url: str = SERVICE_URL) -> Caller:
+        """The caller of a call that is recorded, which uses up its token."""
         header = None if text is None else f"Bearer {text}"
-        return self.check.verify(header, url=url, now=NOW + later)
+        caller = self.check.verify(header, url=url, now=NOW + later)
+        if caller.token is not None:
+            self.tokens.remember(caller.token)
+        return caller
 
     def reason(self, text: str | None, **how: Any) -> str:
         with pytest.raises(CallerRefused) as refused:
@@ -68,7 +73,7 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_a_proper_token_is_accepted(changes: dict[str, Any]) -> None:
-    assert Gate().verify(token(**changes)).jti is not None
+    assert Gate().verify(token(**changes)).token is not None
 
 
 WRONG_CLAIMS = {
@@ -200,37 +205,35 @@ def test_a_token_works_once() -> None:
 def test_a_refused_token_does_not_use_up_its_jti() -> None:
     gate = Gate()
     gate.reason(token(jti="once", aud="https://elsewhere.example.org"))
-    assert gate.verify(token(jti="once")).jti == "once"
+    assert gate.verify(token(jti="once")).token.jti == "once"
 
 
-def test_a_jti_is_remembered_until_the_token_cannot_be_accepted_any_more() -> None:
-    kept: list[Any] = []
+def test_a_token_is_remembered_until_it_cannot_be_accepted_any_more() -> None:
+    used = Gate().verify(token()).token
+    assert used is not None
+    assert used.expires_at == NOW + timedelta(seconds=360)
 
-    class Store(InMemoryJtiStore):
-        def remember(self, iss: str, jti: str, expires_at: Any) -> bool:
-            kept.append(expires_at)
-            return super().remember(iss, jti, expires_at)
 
-    registry = CdsClientRegistry([client()])
-    check = CallerCheck(registry, TrustedKeys(registry.clients, lambda _: FakeSession()), Store())
-    check.verify(f"Bearer {token()}", url=SERVICE_URL, now=NOW)
-    assert kept == [NOW + timedelta(seconds=360)]
+def test_one_issuers_token_is_not_anothers() -> None:
+    gate = Gate(client(), client(ehr_id="ehr-2", iss="https://two.example.org", jwks=public_jwks(ec_key())))
+    gate.verify(token(jti="same"))
+    assert gate.verify(token(jti="same", iss="https://two.example.org")).client.ehr_id == "ehr-2"
 
 
 def test_a_longer_life_is_accepted_only_where_registered() -> None:
     gate = Gate(client(max_token_life_seconds=900))
-    assert gate.verify(token(exp=ISSUED + 900)).jti is not None
+    assert gate.verify(token(exp=ISSUED + 900)).token is not None
     assert gate.reason(token(exp=ISSUED + 901)) == "life-too-long"
 
 
 def test_an_audience_typed_by_hand_is_accepted_only_where_registered() -> None:
-    assert Gate(client(audiences=[PUBLIC_URL])).verify(token(aud=PUBLIC_URL)).jti is not None
+    assert Gate(client(audiences=[PUBLIC_URL])).verify(token(aud=PUBLIC_URL)).token is not None
 
 
 def test_es256_is_accepted_only_where_registered() -> None:
     key = ec_key("P-256", "ec-256")
     gate = Gate(client(algorithms=["ES256"], jwks=public_jwks(key)))
-    assert gate.verify(token(key, "ES256")).jti is not None
+    assert gate.verify(token(key, "ES256")).token is not None
 
 
 def test_a_p256_key_never_verifies_es384() -> None:
@@ -245,7 +248,7 @@ def test_an_algorithm_another_client_uses_is_refused_for_this_one() -> None:
 
 def test_a_subject_is_checked_where_registered() -> None:
     gate = Gate(client(subject="aki-client"))
-    assert gate.verify(token(sub="aki-client")).jti is not None
+    assert gate.verify(token(sub="aki-client")).token is not None
     assert gate.reason(token(sub="another")) == "sub-wrong"
 
 
@@ -262,7 +265,7 @@ def test_clients_of_one_vendor_issuer_are_told_apart_by_tenant() -> None:
 
 def test_the_unauthenticated_client_exists_in_development_only_and_never_excuses_a_bad_token() -> None:
     gate = Gate(client(allow_unauthenticated=True), development=True)
-    assert gate.verify(None) == Caller(gate.check._registry.clients[0], jti=None)
+    assert gate.verify(None) == Caller(gate.check._registry.clients[0], token=None)
     assert gate.reason("a.b.c") == "token-unreadable"
 
 
@@ -297,7 +300,7 @@ def test_a_new_key_is_found_by_one_refetch(seconds: int) -> None:
     gate.verify(token(rsa_key(), "RS384"))
     gate.session.answers = publishing(rsa_key(), ec_key()).answers
     issued = ISSUED + seconds
-    assert gate.verify(token(iat=issued, exp=issued + 200), later=timedelta(seconds=seconds)).jti is not None
+    assert gate.verify(token(iat=issued, exp=issued + 200), later=timedelta(seconds=seconds)).token is not None
 
 
 def test_known_keys_outlive_an_unreachable_key_set_for_a_day() -> None:
@@ -306,7 +309,7 @@ def test_known_keys_outlive_an_unreachable_key_set_for_a_day() -> None:
     gate.session.answers = {}
     in_20_h, in_25_h = timedelta(hours=20), timedelta(hours=25)
     issued = int((NOW + in_20_h).timestamp())
-    assert gate.verify(token(iat=issued, exp=issued + 60), later=in_20_h).jti is not None
+    assert gate.verify(token(iat=issued, exp=issued + 60), later=in_20_h).token is not None
     issued = int((NOW + in_25_h).timestamp())
     assert gate.reason(token(iat=issued, exp=issued + 60), later=in_25_h) == "kid-unknown"
 

@@ -185,7 +185,12 @@ class TestEndpoint:
         answer, kept = self.post(bench, accepted(), overridden(), bearer=token(aud=URL, jti="j-9"))
         assert (answer.status_code, answer.get_json()["resourceType"]) == (200, "OperationOutcome")
         (event,) = kept.events
-        assert (event.at, event.ehr_id, event.service_id, event.jti) == (NOW, "ehr-1", "aki-patient-view", "j-9")
+        assert (event.at, event.ehr_id, event.service_id, event.token.jti) == (
+            NOW,
+            "ehr-1",
+            "aki-patient-view",
+            "j-9",
+        )
         assert len(event.batch.entries) == 2
 
     def test_a_bad_entry_among_good_ones_is_200_and_named(self, bench: Callable[..., Bench]) -> None:
