@@ -31,8 +31,8 @@ class IssuerKeys(Protocol):
 class FetchedKeys:
     """A key set behind a fetch function; fetched again once when a `kid` is unknown (SL-43).
 
-    Threads that wait for a fetch share its outcome, a failure too: each waiting for an issuer that hangs, one after
-    the other, would keep every thread there is.
+    Threads that wait for a fetch share its outcome, a failure too: waiting for an issuer that hangs, one after the
+    other, they would keep every thread there is.
     """
 
     def __init__(self, fetch: Callable[[], Mapping[str, Any]], clock: Callable[[], datetime]) -> None:
