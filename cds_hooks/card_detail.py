@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from cds_hooks import wording
-from cds_hooks.estimate_detail import estimate_lines
+from cds_hooks.estimate_detail import estimate_lines, estimate_sources
 from model.applicability import is_dialysed
 from model.assessment import (
     AkiEpisode,
@@ -21,7 +21,7 @@ from model.assessment import (
     ModelIdentity,
     Outcome,
 )
-from model.forecasts import forecast_of
+from model.forecasts import Forecast, forecast_of
 from model.snapshot import Incomplete, Measurement
 from model.staging import CREATININE_CLEARED
 
@@ -86,12 +86,12 @@ def detail(outcome: Outcome, facts: DetailFacts) -> str:
         parts = [finding(outcome, facts), estimates(outcome, facts)]
     else:
         parts = [latest_lines(facts)]
-    parts += [missing(outcome), provenance(outcome, facts)]
+    parts += [missing(outcome), provenance(outcome, facts, forecast_of(outcome))]
     return "\n\n".join(text for part in parts if (text := "\n".join(part)))
 
 
 def stage_words(kdigo: KdigoStaging) -> str:
-    """ "KDIGO stage 2 by creatinine, rising"."""
+    """ "KDIGO stage 2 by creatinine, rising"; "No AKI by KDIGO so far; creatinine rising"."""
     if not kdigo.stage and kdigo.episode is not None and kdigo.episode.state is EpisodeState.PERSISTING:
         return "AKI has not recovered, although KDIGO's criteria are no longer met"
     none = "No AKI by KDIGO now" if kdigo.peak_stage else "No AKI by KDIGO so far"
@@ -100,7 +100,8 @@ def stage_words(kdigo: KdigoStaging) -> str:
         words += f" {_CRITERION[kdigo.criterion]}"
     if kdigo.course is None or kdigo.criterion is KdigoCriterion.RRT:
         return words  # which way creatinine goes then says how well it is washed out
-    return f"{words}, {wording.chart_text(kdigo.course)}"
+    what = ", " if kdigo.criterion is KdigoCriterion.CREATININE else "; creatinine "
+    return f"{words}{what}{wording.chart_text(kdigo.course)}"
 
 
 def finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
@@ -141,7 +142,7 @@ def latest_lines(facts: DetailFacts) -> Iterator[str]:
         shown = wording.creatinine(latest.value, latest.comparator or "")
         preliminary = ", preliminary" if latest.preliminary else ""
         at = wording.day(latest.at, facts.zone) if latest.day_only else wording.moment(latest.at, facts.zone)
-        yield f"- Latest creatinine {shown}, {at}{preliminary} ({wording.chart_text(latest.source)})"
+        yield f"- Latest creatinine {shown}, {at}{preliminary}"
 
 
 def _baseline(baseline: Baseline, ratio_now: float | None, facts: DetailFacts) -> str:
@@ -226,18 +227,29 @@ def _rejections(outcome: Outcome) -> Sequence[str]:
     return lines
 
 
-def provenance(outcome: Outcome, facts: DetailFacts) -> Iterator[str]:
-    """Who says so, when, from how much, by which model."""
+def provenance(outcome: Outcome, facts: DetailFacts, shown: Forecast | None = None) -> Iterator[str]:
+    """Who says so, when, from how much, by which model, read from where; `shown` is the estimate on this card."""
     yield STANDING_NOTE
     yield ""
     at = wording.moment(outcome.assessed_at, facts.zone)
     used = f"Assessed {at} from {outcome.inputs.used} results"
-    if outcome.model is None:
-        yield f"{used}; no risk model took part."
-    else:
-        name = f"{wording.chart_text(outcome.model.id)} {wording.chart_text(outcome.model.version)}"
-        bent = _recalibration(outcome.model)
-        yield f"{used}; model {name} ({outcome.model.sha256[:12]}){bent}{_horizon(outcome)}."
+    yield f"{used}; {_model(outcome.model, shown)}."
+    sources = [facts.latest_creatinine.source] if facts.latest_creatinine else []
+    sources += estimate_sources(shown) if shown else []
+    if sources:
+        yield ""
+        yield f"Read from: {', '.join(wording.chart_text(one) for one in dict.fromkeys(sources))}."
+
+
+def _model(model: ModelIdentity | None, shown: Forecast | None) -> str:
+    """The model behind the estimate on the card; a finding by rule is not put down to it."""
+    if model is None:
+        return "no risk model took part"
+    name = f"{wording.chart_text(model.id)} {wording.chart_text(model.version)}"
+    if shown is None:
+        return f"by rule, not by the risk model ({name})"
+    horizon = f"horizon {shown.prediction.horizon_hours} hours"
+    return f"model {name} ({model.sha256[:12]}){_recalibration(model)}, {horizon}"
 
 
 def _recalibration(model: ModelIdentity) -> str:
@@ -245,11 +257,6 @@ def _recalibration(model: ModelIdentity) -> str:
         return ""
     site, method = wording.chart_text(overlay.site), wording.chart_text(overlay.method)
     return f", recalibrated to {site} on {overlay.created_on} ({method}, {overlay.sha256[:12]})"
-
-
-def _horizon(outcome: Outcome) -> str:
-    forecast = forecast_of(outcome)
-    return f", horizon {forecast.prediction.horizon_hours} hours" if forecast else ""
 
 
 def days_or_hours_ago(at: datetime, now: datetime) -> str:

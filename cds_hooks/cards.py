@@ -159,15 +159,14 @@ def _stage_summary(kdigo: KdigoStaging, context: CardContext) -> str:
     if latest is not None:
         parts.append(f"creatinine {plain_creatinine(latest)} {days_or_hours_ago(latest.at, context.now)}")
     if kdigo.baseline is not None:
-        parts.append(f"baseline {wording.number(kdigo.baseline.creatinine_mg_dl)} mg/dL")
+        parts.append(f"baseline {wording.creatinine_mg_dl(kdigo.baseline.creatinine_mg_dl)} mg/dL")
     return f"For review: {'; '.join(parts)}"
 
 
 def plain_creatinine(latest: Measurement) -> str:
     """A creatinine in both units, for a field that is plain text."""
     sign = f"{latest.comparator.value} " if latest.comparator else ""
-    umol_per_l = latest.value * wording.UMOL_PER_L_IN_MG_PER_DL
-    return f"{sign}{wording.number(latest.value)} mg/dL ({umol_per_l:.0f} µmol/L)"
+    return f"{sign}{wording.creatinine(latest.value)}"
 
 
 def _not_recovered_summary(episode: AkiEpisode, context: CardContext) -> str:

@@ -107,7 +107,7 @@ def _summary(found: DischargeFinding, context: CardContext) -> str:
     latest = context.facts.latest_creatinine
     numbers = f"; creatinine {plain_creatinine(latest)}" if latest else ""
     if latest and found.episode:
-        numbers += f", before it {wording.number(found.episode.reference_creatinine_mg_dl)} mg/dL"
+        numbers += f", before it {wording.creatinine_mg_dl(found.episode.reference_creatinine_mg_dl)} mg/dL"
     return f"For review before discharge: AKI stage {found.peak_stage} in this stay, {state}{numbers}"
 
 
@@ -122,7 +122,7 @@ def _detail(found: DischargeFinding, outcome: Assessment, snapshot: PatientSnaps
 
 
 def _plan(found: DischargeFinding, snapshot: PatientSnapshot, context: CardContext) -> Iterator[str]:
-    yield f"**AKI stage {found.peak_stage} in this stay, {'recovered' if found.recovered else 'not recovered'}**"
+    yield "**To settle before discharge**"
     yield ""
     follow_up = FOLLOW_UP_RECOVERED if found.recovered else FOLLOW_UP_OPEN
     yield f"- A creatinine within {follow_up.days} days: who orders it, who looks at it?"

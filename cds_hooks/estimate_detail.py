@@ -1,6 +1,6 @@
 """One probability in a card's detail: the number, how much it would move, cautions, and what moved it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from cds_hooks import wording
@@ -21,13 +21,22 @@ def estimate_lines(forecast: Forecast, zone: tzinfo) -> Iterator[str]:
     yield f"- {frequency[0].upper()}{frequency[1:]} patients like this: {outcome}"
     yield f"- {category}; high begins at {wording.percent(estimate.threshold)} at this site"
     yield from _doubts(estimate)
-    weighed = sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
+    weighed = _weighed(estimate)
     for part in weighed[:TOP_CONTRIBUTIONS]:
         direction = "Raises" if part.log_odds >= 0 else "Lowers"
         yield f"- {direction} it: {_input(part, zone)}"
     rest = [_input(part, zone) for part in weighed[TOP_CONTRIBUTIONS:]]
     if rest:
         yield f"- Also used: {'; '.join(rest)}"
+
+
+def estimate_sources(forecast: Forecast) -> Sequence[str]:
+    """The resources behind it, those that moved it most first (REG-16)."""
+    return [part.source for part in _weighed(forecast.prediction) if part.source]
+
+
+def _weighed(estimate: Prediction) -> Sequence[Contribution]:
+    return sorted(estimate.contributions, key=lambda part: -abs(part.log_odds))
 
 
 def _doubts(estimate: Prediction) -> Iterator[str]:
@@ -46,4 +55,4 @@ def _input(part: Contribution, zone: tzinfo) -> str:
         words += f" {wording.chart_text(part.value)}{wording.shown_unit(part.unit)}"
     if part.at is not None:
         words += f", {wording.moment(part.at, zone)}"
-    return f"{words} ({wording.chart_text(part.source)})" if part.source else words
+    return words

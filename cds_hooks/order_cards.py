@@ -6,16 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 from cds_hooks import wording
-from cds_hooks.card_detail import days_or_hours_ago, estimates, finding, latest_lines, missing, provenance
+from cds_hooks.card_detail import days_or_hours_ago, finding, latest_lines, missing, provenance
 from cds_hooks.cards import ORDER_OVERRIDE_REASONS, Card, CardContext, assemble, plain_creatinine
 from cds_hooks.decision import CardKind, Indicator, Show
 from cds_hooks.draft_orders import DraftOrder
+from cds_hooks.estimate_detail import estimate_lines
 from cds_hooks.suggestions import MOST, SuggestionContext, suggest_order, suggest_removal
 from model.assessment import Assessment, KdigoCriterion, Outcome
 from model.caution_table import Offer
 from model.contrast_imaging import is_examination
 from model.drug_cautions import Caution, shown_name
 from model.drugs import DrugFacts, Recognition
+from model.forecasts import forecast_of
 from model.kidney_facts import KidneyFacts
 
 _TEXT_LIMIT = 600
@@ -62,7 +64,7 @@ def build_order_card(
         Show(CardKind(first.family), found.indicator),
         context,
         part=part,
-        summary=_summary(wording.plain_text(first.title), kidneys, context),
+        summary=_summary(first, kidneys, context),
         detail=_detail(found, kidneys, outcome, context, [*_order_lines(found.drug, not_counted)]),
         suggestions=_suggestions(found, kidneys, context.request_for(part)),
         override_reasons=ORDER_OVERRIDE_REASONS,
@@ -100,10 +102,14 @@ def _unclear_line(facts: DrugFacts) -> str:
     return f"- {name}: carries no drug code that is known here"
 
 
-def _summary(title: str, kidneys: KidneyFacts, context: CardContext) -> str:
+def _opening(caution: Caution) -> str:
+    return f"For review: {wording.plain_text(caution.title)}"
+
+
+def _summary(caution: Caution, kidneys: KidneyFacts, context: CardContext) -> str:
     """The title with as many of the numbers behind it as fit whole: a number is never cut."""
-    summary = f"For review: {title}"
-    for part in _numbers(title, kidneys, context):
+    summary = _opening(caution)
+    for part in _numbers(caution.title, kidneys, context):
         if len(summary) + len(part) > wording.SUMMARY_LIMIT:
             break
         summary += part
@@ -118,7 +124,7 @@ def _numbers(title: str, kidneys: KidneyFacts, context: CardContext) -> Iterator
     when = f" {days_or_hours_ago(latest.at, context.now)}" if old else ""
     yield f"; creatinine {plain_creatinine(latest)}{when}"
     if kidneys.in_aki and kidneys.baseline_mg_dl is not None:
-        yield f", baseline {wording.number(kidneys.baseline_mg_dl)} mg/dL"
+        yield f", baseline {wording.creatinine_mg_dl(kidneys.baseline_mg_dl)} mg/dL"
     elif kidneys.egfr is not None and f"eGFR {kidneys.egfr:.0f}" not in title:
         yield f", eGFR {kidneys.egfr:.0f}"
     if kidneys.egfr is not None and not kidneys.steady and not kidneys.in_aki:
@@ -132,12 +138,14 @@ def _detail(
     context: CardContext,
     order_lines: Sequence[str],
 ) -> str:
-    parts: list[Iterable[str]] = [_said(one) for one in found.cautions]
+    parts: list[Iterable[str]] = [_said(one, first=not n) for n, one in enumerate(found.cautions)]
     parts.append(_kidneys(kidneys, outcome, context))
-    if isinstance(outcome, Assessment) and any(one.rule in _AT_RISK for one in found.cautions):
-        parts.append(estimates(outcome, context.facts))
+    at_risk = any(one.rule in _AT_RISK for one in found.cautions)
+    shown = forecast_of(outcome) if at_risk else None
+    if shown is not None:
+        parts.append(estimate_lines(shown, context.facts.zone))
     parts.append(order_lines)
-    parts += [missing(outcome), provenance(outcome, context.facts)]
+    parts += [missing(outcome), provenance(outcome, context.facts, shown)]
     return _joined(parts)
 
 
@@ -145,9 +153,11 @@ def _joined(parts: Sequence[Iterable[str]]) -> str:
     return "\n\n".join(text for part in parts if (text := "\n".join(part)))
 
 
-def _said(caution: Caution) -> Iterator[str]:
-    yield f"**{wording.chart_text(caution.title)}**"
-    yield ""
+def _said(caution: Caution, *, first: bool = False) -> Iterator[str]:
+    """What to know, under its title, which the card's summary has said of the first where it fitted."""
+    if not first or len(_opening(caution)) > wording.SUMMARY_LIMIT:
+        yield f"**{wording.chart_text(caution.title)}**"
+        yield ""
     yield wording.chart_text(caution.text, _TEXT_LIMIT)
     yield ""
     yield f"- Source: {wording.chart_text('; '.join(caution.words.basis), _TEXT_LIMIT)}"

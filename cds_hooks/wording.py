@@ -58,7 +58,13 @@ def shown_unit(unit: str | None) -> str:
 def creatinine(mg_dl: float, comparator: str = "") -> str:
     """A creatinine in both units in use: "1.9 mg/dL (168 µmol/L)"."""
     sign = f"{comparator.replace('<', '&lt;').replace('>', '&gt;')} " if comparator else ""
-    return f"{sign}{number(mg_dl)} mg/dL ({mg_dl * UMOL_PER_L_IN_MG_PER_DL:.0f} µmol/L)"
+    return f"{sign}{creatinine_mg_dl(mg_dl)} mg/dL ({mg_dl * UMOL_PER_L_IN_MG_PER_DL:.0f} µmol/L)"
+
+
+def creatinine_mg_dl(value: float) -> str:
+    """A creatinine as laboratories print it, one decimal at least and two at most: 1.0, 0.85."""
+    written = f"{value:.2f}"
+    return written.removesuffix("0")
 
 
 def number(value: float) -> str:
