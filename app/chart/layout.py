@@ -143,6 +143,7 @@ def lay_out(course: Course, frame: Frame) -> Layout:
     )
     shown = [p for p in course.points if p.at >= course.start]
     bands = _bands(course.baseline, y) if course.has_bands else ()
+    base = None if course.baseline is None else y(course.baseline)
     ticks = time_ticks(
         course.start, course.end, course.time_zone, at_most=frame.time_ticks_at_most, write=course.words.tick
     )
@@ -155,10 +156,10 @@ def lay_out(course: Course, frame: Frame) -> Layout:
         dots=dots,
         segments=_segments(shown, dots),
         bands=bands,
-        labels=(*_margin_labels(course, y, bands, plot), *_value_labels(shown, dots, plot)),
+        labels=(*_margin_labels(course, y, bands, plot), *_value_labels(shown, dots, plot, base)),
         value_ticks=tuple((y(v), v) for v in value_ticks(y.high, at_most=frame.value_ticks_at_most)),
         time_ticks=tuple((x(t.at.timestamp()), t) for t in ticks),
-        baseline_y=None if course.baseline is None else y(course.baseline),
+        baseline_y=base,
         plot=plot,
         lanes=lanes,
     )
@@ -220,7 +221,10 @@ def _margin_labels(
 
 
 def _value_labels(
-    points: Sequence[CoursePoint], dots: Sequence[Dot], plot: tuple[float, float, float, float]
+    points: Sequence[CoursePoint],
+    dots: Sequence[Dot],
+    plot: tuple[float, float, float, float],
+    baseline_y: float | None,
 ) -> list[Label]:
     """The latest value, and the highest when it is another one that stands clear of it."""
     if not dots:
@@ -228,7 +232,7 @@ def _value_labels(
     last = len(dots) - 1
     peak = max(range(len(dots)), key=lambda n: points[n].value)
     chosen = [last] if abs(dots[peak].x - dots[last].x) < 48 else [peak, last]
-    return [_value_label(points[n], dots[n], dots, plot) for n in chosen]
+    return [_value_label(points[n], dots[n], dots, plot, baseline_y) for n in chosen]
 
 
 def _on_lines(dots: Sequence[Dot]) -> Iterator[tuple[float, float]]:
@@ -239,9 +243,13 @@ def _on_lines(dots: Sequence[Dot]) -> Iterator[tuple[float, float]]:
 
 
 def _value_label(
-    point: CoursePoint, dot: Dot, dots: Sequence[Dot], plot: tuple[float, float, float, float]
+    point: CoursePoint,
+    dot: Dot,
+    dots: Sequence[Dot],
+    plot: tuple[float, float, float, float],
+    baseline_y: float | None,
 ) -> Label:
-    """above or below its dot, inside the plot, where it covers least of the course."""
+    """Above or below its dot, inside the plot, where it covers least of the course and of the baseline."""
     left, top, right, bottom = plot
     sign = {"below": "<", "above": ">"}.get(point.shape, "")
     anchor = "end" if dot.x > right - 30 else "start" if dot.x < left + 30 else "middle"
@@ -250,7 +258,8 @@ def _value_label(
 
     def covered(height: float) -> int:
         near = [(d.x, d.y) for d in dots] + list(_on_lines(dots))
-        inside = (y for x, y in near if first - 6 <= x <= first + _LABEL_WIDTH + 6)
+        inside = [y for x, y in near if first - 6 <= x <= first + _LABEL_WIDTH + 6]
+        inside += [] if baseline_y is None else [baseline_y]
         return sum(abs(y - height) < _LABEL_HEIGHT for y in inside)
 
     inside = [h for h in (dot.y - 13, dot.y + 17, dot.y - 26, dot.y + 30) if top + 8 <= h <= bottom - 8]

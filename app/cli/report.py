@@ -75,8 +75,8 @@ def _print_forecast(console: Console, forecast: ForecastPanel) -> None:
             console.print(f"     - {reason}")
         return
     console.print(title.append(f"{forecast.percent}  {forecast.category_words}", style="bold"))
-    console.print(f"     {forecast.frequency} {forecast.outcome_words}.")
-    console.print(f"     {forecast.threshold_words}.", style="dim")
+    console.print(f"     {forecast.frequency} {forecast.outcome_words}")
+    console.print(f"     {forecast.threshold_words}", style="dim")
 
 
 def _print_drivers(console: Console, drivers: DriversPanel) -> None:

@@ -20,7 +20,7 @@ from app.configured.ehrs import EhrConfig, Ehrs
 from app.configured.site_page import SitePage
 from app.languages.offered import LANGUAGES, SOURCE, first_offered
 from app.presentation.units import UNITS, Units, units_of_site
-from app.presentation.wording import Wording
+from app.presentation.wording import Wording, full_stop
 
 #: Parameter of a link and, with a prefix, name of a cookie; the values are codes from a fixed list.
 CHOICES: Final[Mapping[str, Mapping[str, Any]]] = {"language": LANGUAGES, "units": UNITS}
@@ -37,7 +37,14 @@ def add_languages(app: Flask, ehrs: Ehrs) -> None:
 
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", TRANSLATIONS)
     Babel(app, default_locale=SOURCE, locale_selector=language)
-    app.context_processor(lambda: {"page_lang": language(), "languages": LANGUAGES, "choice_url": _choice_url})
+    app.context_processor(
+        lambda: {
+            "page_lang": language(),
+            "full_stop": full_stop(language()),
+            "languages": LANGUAGES,
+            "choice_url": _choice_url,
+        }
+    )
     app.after_request(_remember)
 
 

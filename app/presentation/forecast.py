@@ -45,10 +45,10 @@ def forecast_panel(outcome: Outcome, say: Wording) -> ForecastPanel:
         heading=say.gettext("Next {hours} hours", hours=prediction.horizon_hours),
         percent=_told_apart(prediction, say)[0],
         frequency=_frequency(prediction.probability, say),
-        outcome_words=_outcome_words(forecast, say),
+        outcome_words=say.ended(_outcome_words(forecast, say)),
         tone=_tone(forecast),
         category_words=say.sentence(forecast.category_words),
-        threshold_words=_threshold_words(prediction, say),
+        threshold_words=say.ended(_threshold_words(prediction, say)),
         dots=in_hundred(prediction.probability),
         not_known=say.sentence(_CANNOT_KNOW),
         interval=_interval_words(prediction, say),
@@ -85,7 +85,9 @@ def _interval_words(prediction: Prediction, say: Wording) -> str:
     if (found := prediction.interval) is None:
         return ""
     low, high = say.percent(found.low), say.percent(found.high)
-    return say.gettext("{level} interval: {low} to {high}", level=say.percent(found.level), low=low, high=high)
+    return say.ended(
+        say.gettext("{level} interval: {low} to {high}", level=say.percent(found.level), low=low, high=high)
+    )
 
 
 def _told_apart(prediction: Prediction, say: Wording) -> tuple[str, str]:

@@ -45,13 +45,13 @@ def _situation(banner: Banner, now: NowPanel, forecast: ForecastPanel, say: Word
         sex=banner.sex,
         number=banner.record_number,
     )
-    yield f"{now.headline}. {now.detail}"
+    yield f"{say.ended(now.headline)} {now.detail}"
     if forecast.dots is None:
         why = " ".join(forecast.reasons)
         yield say.gettext("{heading}: no number. {why}", heading=forecast.heading, why=why)
     else:
-        words = f"{forecast.percent}. {forecast.category_words}"
-        yield f"{forecast.heading}: {words}. {forecast.frequency} {forecast.outcome_words}."
+        risk = f"{say.ended(forecast.percent)} {say.ended(forecast.category_words)}"
+        yield f"{forecast.heading}: {risk} {forecast.frequency} {forecast.outcome_words}"
 
 
 def _background(now: NowPanel, drugs: DrugsPanel, say: Wording) -> Iterator[str]:

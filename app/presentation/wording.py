@@ -19,6 +19,7 @@ from babel.numbers import format_percent, get_decimal_symbol
 from app.presentation.units import MASS, MOLES, ShownUnit, Units, in_unit
 from model.analytes import Analyte
 from model.assessment import Baseline, BaselineMethod, KdigoCriterion
+from model.reported import mg_dl_digits
 from model.sentences import Sentence
 
 BASELINE_WORDS: Final = {
@@ -46,7 +47,13 @@ COURSE_WORDS: Final = {
 }
 #: English by day and month, on a clock of 24 hours, as everywhere but in one country.
 _LOCALES: Final = {"en": "en_GB"}
+_FULL_STOPS: Final = {"ja": "。"}
 _DAY: Final = timedelta(days=1)
+
+
+def full_stop(language: str) -> str:
+    """What ends a sentence that is put together from parts."""
+    return _FULL_STOPS.get(language, ".")
 
 
 @cache
@@ -85,6 +92,10 @@ class Wording:
 
     def _filled(self, pattern: str, facts: Mapping[str, Any]) -> str:
         return pattern.format(**{name: _Gap(self, fact) for name, fact in facts.items()}) if facts else pattern
+
+    def ended(self, words: str) -> str:
+        """A sentence with the full stop of the reader's language."""
+        return f"{words}{full_stop(self.language)}"
 
     # --- numbers ------------------------------------------------------------------------------------------------
 
@@ -130,8 +141,8 @@ class Wording:
         """A creatinine in the reader's unit, or another: 0.3, 1.0, 0.85 mg/dL, one decimal at least, two at most,
         none invented; whole µmol/L."""
         unit = unit or self.units.creatinine
-        written = f"{in_unit(Analyte.CREATININE, mg_dl, unit.code):.{unit.decimals}f}"
-        return self.marked(written[:-1] if unit.decimals and written.endswith("0") else written)
+        value = in_unit(Analyte.CREATININE, mg_dl, unit.code)
+        return self.marked(mg_dl_digits(value) if unit.decimals else f"{value:.0f}")
 
     def creatinine_with_unit(self, mg_dl: float) -> str:
         """A creatinine with the reader's unit."""

@@ -139,3 +139,12 @@ def test_value_ticks_begin_at_zero_and_stay_below_the_top(high: float, at_most: 
     assert ticks[0] == 0
     assert 2 <= len(ticks) <= at_most + 1
     assert ticks[-1] <= high * (1 + 1e-9)
+
+
+def test_label_of_a_value_just_above_its_baseline_is_not_crossed_by_the_baseline() -> None:
+    falling = course((52, 0.7), (37, 0.45), (28, 0.4), (6, 0.4), baseline=0.35)
+    layout = lay_out(falling, WIDE)
+    assert layout.baseline_y is not None
+    heights = [label.y for label in layout.labels if label.role == "value"]
+    assert len(heights) == 2
+    assert all(abs(height - layout.baseline_y) >= 10 for height in heights)

@@ -74,5 +74,5 @@ def test_what_the_bundled_model_predicts_is_said_in_plain_words() -> None:
     model = load_bundled_model()
     risk = replace(prediction(), outcome=model.onset_head.outcome)
     shown = patient_page(no_aki(risk=risk), CHART, PageSetting("Riverside EHR", SAY)).forecast
-    assert shown.outcome_words == "develop AKI (KDIGO stage 1 or higher by creatinine) within 48 hours"
+    assert shown.outcome_words == "develop AKI (KDIGO stage 1 or higher by creatinine) within 48 hours."
     assert plain_outcome("kidney failure by noon") == "kidney failure by noon"

@@ -87,7 +87,7 @@ def test_interval_and_cautions_stand_beside_the_number_when_there_are_any() -> N
     caution = Reason("few_inputs", "The chart holds little.")
     doubt = prediction(interval=Interval(0.104, 0.182, 0.8, "40 refits"), cautions=(caution,))
     forecast = page(no_aki(risk=doubt)).forecast
-    assert forecast.interval == "80% interval: 10% to 18%"
+    assert forecast.interval == "80% interval: 10% to 18%."
     assert forecast.cautions == (caution.text,)
     plain = page(no_aki()).forecast
     assert (plain.interval, plain.cautions) == ("", ())

@@ -119,6 +119,15 @@ def test_whole_page_is_german_with_a_decimal_comma() -> None:
     assert "BEURTEILUNG" in page.actions.handover
 
 
+@pytest.mark.parametrize(("language", "stop"), [("ja", "。"), ("de", "."), ("en", ".")])
+def test_sentences_put_together_end_as_the_language_ends_them(language: str, stop: str) -> None:
+    page = patient_page(in_aki(2), snapshot(*SERIES), PageSetting("Riverside EHR", wording(language)))
+    assert page.forecast.outcome_words.endswith(stop)
+    assert page.forecast.threshold_words.endswith(stop)
+    assert f"{page.forecast.percent}{stop}" in page.actions.handover
+    assert f"{page.now.headline}{stop}" in page.actions.handover
+
+
 # --- units --------------------------------------------------------------------------------------------------
 
 
