@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 
 ADULT_AGE_YEARS = 18
 NEWBORN_DAYS = 28
+#: Beyond it a birth date is a placeholder (1900-01-01) or a slip; the longest life on record is 122 years.
+OLDEST_YEARS = 120
 
 
 def age_days(birth_date: date, now: datetime) -> int:

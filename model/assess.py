@@ -23,6 +23,7 @@ from model.assessment import (
     Reason,
 )
 from model.errors import ModelError
+from model.newer_results import newer_creatinine_not_used
 from model.outside_training import situation_cautions
 from model.policy import DEFAULT_POLICY, SitePolicy
 from model.recalibration import RecalibrationRefused
@@ -65,7 +66,8 @@ def assess(
 
     staging = stage(snapshot, now, policy)
     prediction = _predict(snapshot, now, model, staging)
-    reasons = [*staging.reasons, *_incomplete_reasons(snapshot), *cautions(snapshot, now)]
+    newer = newer_creatinine_not_used(snapshot, staging.latest, now)
+    reasons = [*staging.reasons, *newer, *_incomplete_reasons(snapshot), *cautions(snapshot, now)]
     if isinstance(prediction, Reason):
         reasons.append(prediction)
     if _nothing_to_say(staging, prediction):
@@ -95,7 +97,7 @@ def _predict(
     if isinstance(model, ModelError):
         return Reason("model_unavailable", "No risk is given: the model is not available. Staging is unaffected.")
     stage = staging.kdigo.stage or 0
-    if stage < 3 and (why := _why_not_asked(snapshot, staging)) is not None:
+    if stage < 3 and (why := _why_not_asked(snapshot, staging, now)) is not None:
         return why
     asked = partial(model.progression, current_stage=stage) if stage else model.onset
     answer = asked(snapshot, now=now)
@@ -104,7 +106,7 @@ def _predict(
     return replace(answer, cautions=(*answer.cautions, *situation_cautions(snapshot, now, staging.kdigo)))
 
 
-def _why_not_asked(snapshot: PatientSnapshot, staging: Staging) -> Reason | None:
+def _why_not_asked(snapshot: PatientSnapshot, staging: Staging, now: datetime) -> Reason | None:
     """Why no number may stand beside this stage.
 
     The model looks past a creatinine it cannot use: what the one before promises must not stand for the newer one.
@@ -118,6 +120,10 @@ def _why_not_asked(snapshot: PatientSnapshot, staging: Staging) -> Reason | None
         return Reason(
             "risk_needs_exact_result",
             "No risk is given: the last creatinine is only a limit, without an hour, or preliminary.",
+        )
+    if newer_creatinine_not_used(snapshot, latest, now):
+        return Reason(
+            "risk_needs_newest_creatinine", "No risk is given: the newest creatinine result could not be used."
         )
     return None
 

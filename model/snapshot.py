@@ -176,12 +176,15 @@ class UnitStay:
 class Rejected:
     """A piece of the chart that was not used: which, a machine reason and a sentence for the clinician.
 
-    Neither holds the value itself beyond what the sentence needs; never a name or an identifier.
+    Neither holds the value itself beyond what the sentence needs; never a name or an identifier. Of a result,
+    `analyte` and `at` say what it is of and when it was taken, as far as that can be told.
     """
 
     resource: str
     code: str
     reason: str
+    analyte: Analyte | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from model.analytes import Analyte
+from model.drugs import DrugFacts
 from model.snapshot import (
     ContrastGiven,
     DrugGiven,
@@ -55,6 +56,7 @@ class Chart:
     unit_stays: list[UnitStay] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    drugs_known: dict[Medication, DrugFacts] = field(default_factory=dict, repr=False)  # of hundreds of doses few
     zones_assumed: list[str] = field(default_factory=list)  # sources whose time gave no offset
     lexicon: Lexicon = field(init=False)
     latest_at: datetime = field(init=False)
@@ -72,9 +74,11 @@ class Chart:
             self._times[value] = known
         return known
 
-    def reject(self, source: str, refusal: Refused) -> None:
-        """List a piece of the chart that is not used, with its reason."""
-        self.rejected.append(Rejected(source, refusal.code, refusal.sentence))
+    def reject(
+        self, source: str, refusal: Refused, *, analyte: Analyte | None = None, at: datetime | None = None
+    ) -> None:
+        """List a piece of the chart that is not used, with its reason; of a result, what it is of and when."""
+        self.rejected.append(Rejected(source, refusal.code, refusal.sentence, analyte, at))
 
     def require_known_modifiers(self, resource: Json) -> None:
         """An unknown modifierExtension may turn a statement into its opposite: the resource is not used."""

@@ -1,8 +1,10 @@
 """The Patient resource -> age, sex and the banner's words. Nothing is guessed from a partial date."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from model.age import OLDEST_YEARS, age_years
+from model.sentences import Sentence
 from model.snapshot import Sex
 from patient_context.chart import Chart
 from patient_context.shapes import Json, Refused, first_code, member, objects, text
@@ -18,7 +20,8 @@ def add_patient(chart: Chart, resource: Json, source: str) -> None:
         return
     known = chart.demographics
     try:
-        known.birth_date = _birth_date(resource.get("birthDate"), chart.read_at.date())
+        now = chart.read_at.astimezone(chart.reading.time_zone)
+        known.birth_date = _birth_date(resource.get("birthDate"), now)
     except Refused as refusal:
         chart.reject(source, refusal)
     gender = resource.get("gender")
@@ -36,7 +39,8 @@ def _has_died(chart: Chart, given: Any) -> bool:
     return died_at is None or died_at <= chart.latest_at
 
 
-def _birth_date(value: Any, today: date) -> date | None:
+def _birth_date(value: Any, now: datetime) -> date | None:
+    """The day, where a person of this `now` (on the site's clock) can have been born on it."""
     if value is None:
         return None
     if not isinstance(value, str) or len(value) < 10 or value[10:11] not in ("", "T"):
@@ -45,8 +49,16 @@ def _birth_date(value: Any, today: date) -> date | None:
         born = date.fromisoformat(value[:10])
     except ValueError:
         raise Refused("birth-date-invalid", "The birth date does not exist.") from None
-    if born > today:
+    if born > now.date():
         raise Refused("birth-date-invalid", "The birth date lies in the future.")
+    if age_years(born, now) > OLDEST_YEARS:
+        raise Refused(
+            "birth-date-implausible",
+            Sentence(
+                "By the birth date the patient would be more than {years} years old; age is left unknown.",
+                years=OLDEST_YEARS,
+            ),
+        )
     return born
 
 

@@ -17,6 +17,7 @@ from patient_context.shapes import Json, Refused, codings, concept_text, first_c
 from patient_context.times import FhirTime, effective
 from patient_context.values import canonical_value
 
+_UNMAPPED: Final = "code-unknown"  # calls itself creatinine, in a code this site has not named
 _USABLE_STATUS: Final = frozenset({"final", "amended", "corrected"})
 _STATUS_SENTENCES: Final = {
     "entered-in-error": Sentence("It was entered in error."),
@@ -48,7 +49,7 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
         if time.at > chart.latest_at:
             raise Refused("time-in-future", "It is dated in the future.")
     except Refused as refusal:
-        chart.reject(source, refusal)
+        _reject(chart, resource, source, refusal)
         return
     assumed = time.zone_assumed and not time.day_only
     available_at = _available_at(chart, resource.get("issued"), time)
@@ -58,7 +59,7 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
                 chart.require_known_modifiers(holder)
             value, comparator = canonical_value(holder, known)
         except Refused as refusal:
-            chart.reject(source, refusal)
+            chart.reject(source, refusal, analyte=known.test.analyte, at=time.at)
             continue
         if assumed:
             chart.zones_assumed.append(source)
@@ -68,6 +69,22 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
                 analyte, value, time.at, available_at, source, comparator, status == "preliminary", time.day_only
             )
         )
+
+
+def _reject(chart: Chart, resource: Json, source: str, refusal: Refused) -> None:
+    """With test and time, so that a creatinine newer than those used is not passed over in silence."""
+    try:
+        known = chart.lexicon.test_of(resource.get("code"))
+        analyte = known.test.analyte if known is not None else None
+    except Refused:
+        analyte = None
+    if refusal.code == _UNMAPPED:
+        analyte = Analyte.CREATININE
+    try:
+        at = chart.time_of(effective(resource)).at
+    except Refused:
+        at = None
+    chart.reject(source, refusal, analyte=analyte, at=at)
 
 
 def add_plain(chart: Chart, plain: PlainResult, source: str) -> bool:
@@ -159,7 +176,7 @@ def _count_unread(chart: Chart, coded: Iterable[tuple[str, str]], words: str) ->
         return
     if _CREATININE_WORD.search(words) and not _NOT_A_CONCENTRATION.search(words):
         raise Refused(
-            "code-unknown", "It looks like a creatinine, but this site's registration does not know its code."
+            _UNMAPPED, "It looks like a creatinine, but this site's registration does not know its code."
         )
     chart.ignored["observation-not-used"] += 1
 

@@ -102,6 +102,8 @@ def _one_moment(chart: Chart, analyte: Analyte, group: list[Measurement]) -> lis
                     analyte=_NAMES[analyte],
                 ),
             ),
+            analyte=analyte,
+            at=other.at,
         )
     return ranked[:1]
 
@@ -113,7 +115,8 @@ def _without_swapped_units(chart: Chart, ordered: list[Measurement]) -> list[Mea
     """
     while swapped := _swapped(ordered):
         for measurement in swapped:
-            chart.reject(measurement.source, Refused("unit-swap-suspected", _SWAPPED))
+            swap = Refused("unit-swap-suspected", _SWAPPED)
+            chart.reject(measurement.source, swap, analyte=measurement.analyte, at=measurement.at)
         ordered = [measurement for measurement in ordered if measurement not in swapped]
     return ordered
 

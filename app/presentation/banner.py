@@ -31,7 +31,7 @@ def banner(snapshot: PatientSnapshot, say: Wording, *, ehr_name: str, need_patie
     """The banner of one reading of one chart."""
     return Banner(
         name=snapshot.name or say.gettext("Name not in the chart"),
-        birth_line=_birth_line(snapshot.birth_date, snapshot.read_at.astimezone(say.zone), say),
+        birth_line=_birth_line(snapshot, say),
         sex=say.sentence(_SEX_WORDS[snapshot.sex]) if snapshot.sex else say.gettext("not stated"),
         record_number=snapshot.record_number or say.gettext("not in the chart"),
         ehr_name=ehr_name,
@@ -49,7 +49,10 @@ def age_in_years(birth_date: date, on: datetime) -> int:
     return on.year - birth_date.year - ((on.month, on.day) < (birth_date.month, birth_date.day))
 
 
-def _birth_line(birth_date: date | None, on: datetime, say: Wording) -> str:
-    if birth_date is None:
-        return say.gettext("not in the chart")
-    return say.gettext("{day} ({years} y)", day=say.day(birth_date), years=age_in_years(birth_date, on))
+def _birth_line(snapshot: PatientSnapshot, say: Wording) -> str:
+    born, on = snapshot.birth_date, snapshot.read_at.astimezone(say.zone)
+    if born is not None:
+        return say.gettext("{day} ({years} y)", day=say.day(born), years=age_in_years(born, on))
+    if any(one.code.startswith("birth-date") for one in snapshot.rejected):
+        return say.gettext("in the chart, but not usable")
+    return say.gettext("not in the chart")

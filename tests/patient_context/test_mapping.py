@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -338,3 +339,15 @@ class TestBundles:
         page = searchset(patient(), observation(at=AT), next_url="https://ehr.example/fhir?page=2")
         found = snapshot_from_bundle(page, read_at=READ_AT)
         assert [(i.part, i.code) for i in found.incomplete] == [("creatinine", "more-pages")]
+
+
+def test_born_today_is_told_on_the_sites_clock() -> None:
+    """On the clock of UTC this child is born tomorrow; without a birth date it would be staged as an adult."""
+    late = datetime(2026, 3, 1, 23, tzinfo=UTC)
+    found = snapshot_from_resources(
+        [patient(birthDate="2026-03-02")],
+        patient_id="p1",
+        read_at=late,
+        reading=SiteReading(ZoneInfo("Asia/Tokyo")),
+    )
+    assert found.birth_date == date(2026, 3, 2)
