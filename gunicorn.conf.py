@@ -40,6 +40,7 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 accesslog = None  # the application writes one line per answer, without addresses
 errorlog = "-"
+logger_class = "app.telemetry.server_log.ServerLog"
 control_socket_disable = True
 
 

@@ -38,6 +38,11 @@ ALLOWED_FIELDS: Final = frozenset(
 _SPOKEN_LOGGERS: Final = ("gunicorn.error", "launch", "cds_hooks", "patient_context", "model")
 _LONGEST_MESSAGE_CHARS: Final = 400
 _MAX_FRAMES: Final = 12
+_STAMPS: Final[list[Any]] = [
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
 
 
 def keep_allowed_fields(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -61,16 +66,11 @@ class _OurHandler(logging.StreamHandler[TextIO]):
 
 def configure_logs(level: str) -> None:
     """One JSON line per event on standard error, for our own events and for the libraries'."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            structlog.contextvars.merge_contextvars,
+            *_STAMPS,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -78,21 +78,24 @@ def configure_logs(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = _OurHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, withhold_library_message],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                keep_allowed_fields,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    handler.setFormatter(json_lines(structlog.contextvars.merge_contextvars))
     root = logging.getLogger()
     root.handlers[:] = [*(each for each in root.handlers if not isinstance(each, _OurHandler)), handler]
     root.setLevel(level)
     for noisy in ("urllib3", "werkzeug", "alembic", "requests"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def json_lines(*first: Any) -> logging.Formatter:
+    """How every line is written, the server's own too; what a library says passes through `first` before."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*first, *_STAMPS, withhold_library_message],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            keep_allowed_fields,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
 
 
 def place_of(error: BaseException) -> list[str]:

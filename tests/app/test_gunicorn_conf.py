@@ -32,6 +32,7 @@ def test_the_server_runs_threads_in_preloaded_workers_and_writes_no_addresses(tm
     assert shown["threads"] == "3"
     assert shown["preload_app"] == "True"
     assert shown["accesslog"] == "None"
+    assert shown["logger_class"] == "app.telemetry.server_log.ServerLog"
     assert "127.0.0.1:8765" in shown["bind"]
     assert int(shown["graceful_timeout"]) > 20
 
