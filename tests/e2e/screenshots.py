@@ -1,7 +1,7 @@
 """Pictures for the documentation, from the embedded EHR's own patients: `python -m tests.e2e.screenshots`.
 
-`ehr.png` shows the app in the EHR's frame, `patient.png` the page alone; `state-*.jpg` are the states it can have,
-smaller in bytes because they are many.
+`ehr.png` shows the app in the EHR's frame, `patient.png` the page alone; `state-*.jpg` are the states it can have
+and `card-*.jpg` the cards of docs/cards.md, smaller in bytes because they are many.
 """
 
 import argparse
@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from app.demo.processes import DemoSetting
+from sandbox.prepared_cases import PreparedCall
 from tests.e2e.stage import (
     chromium_path,
     framed,
@@ -61,6 +62,25 @@ SHOTS = (
     Shot("write-preview", "stage_2", 1000, path="write/assessment"),
 )
 
+VIEW, SELECT, DISCHARGE = "aki-patient-view", "aki-order-select", "aki-encounter-discharge"
+# Name of the picture, topic the one card must have, and the call that brings it.
+CARDS = (
+    ("stage-1", "AKI stage now", PreparedCall("10004457", "", "", VIEW)),
+    ("stage-2", "AKI stage now", PreparedCall("10014354", "", "", VIEW)),
+    ("stage-3", "AKI stage now", PreparedCall("10037861", "", "", VIEW)),
+    ("dialysis", "AKI stage now", PreparedCall("10029291", "", "", VIEW)),
+    ("risk", "Risk of AKI in 48 hours", PreparedCall("10006053", "", "", VIEW)),
+    ("not-assessed", "AKI could not be assessed", PreparedCall("10001725", "", "", VIEW)),
+    ("nsaid", "NSAID and the kidney", PreparedCall("10014354", "", "", SELECT, ("5640",))),
+    ("triple", "NSAID and the kidney", PreparedCall("10012552", "", "", drugs=("5640",))),
+    ("vancomycin", "Vancomycin and the kidney", PreparedCall("10016810", "", "", drugs=("11124",))),
+    ("gentamicin", "Aminoglycoside and the kidney", PreparedCall("10021487", "", "", drugs=("1596450",))),
+    ("contrast", "Iodinated contrast and the kidney", PreparedCall("10037975", "", "", drugs=("36813-4",))),
+    ("metformin", "Metformin and the kidney", PreparedCall("90000001", "", "", drugs=("6809",))),
+    ("rivaroxaban", "Anticoagulant dose and the kidney", PreparedCall("90000002", "", "", drugs=("1114195",))),
+    ("discharge", "After AKI: before discharge", PreparedCall("10005817", "", "", DISCHARGE)),
+)
+
 
 def main() -> int:
     """Write every picture into `--out`; `--only` limits them to names that contain a word."""
@@ -83,6 +103,9 @@ def main() -> int:
         for shot in SHOTS:
             if given.only in shot.name:
                 _take(browser, demo, shot, given.out)
+        for name, topic, call in CARDS:
+            if given.only in f"card-{name}":
+                _take_card(browser, demo, (name, topic, call), given.out)
     return 0
 
 
@@ -114,6 +137,20 @@ def _take(browser: Browser, demo: DemoSetting, shot: Shot, target: Path) -> None
     if shot.faults:
         set_faults(page, demo)
     context.close()
+
+
+def _take_card(browser: Browser, demo: DemoSetting, wanted: tuple[str, str, PreparedCall], target: Path) -> None:
+    """The card as the EHR's bench shows it. Fails where the call brings no card, two, or one of another topic."""
+    name, topic, call = wanted
+    page = browser.new_page(viewport={"width": 1180, "height": 900})
+    page.goto(f"{demo.ehr_url}/bench?{call.query(call.record)}")
+    card = page.locator("article.cds-card")
+    expect(card).to_have_count(1)
+    expect(card.locator(".cds-source")).to_contain_text(topic)
+    path = target / f"card-{name}.jpg"
+    card.screenshot(path=path, type="jpeg", quality=_QUALITY)
+    print(f"{path}  {path.stat().st_size // 1024} kB")
+    page.close()
 
 
 def _picture(page: Page, path: Path) -> None:
