@@ -127,7 +127,7 @@ def finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
 def _second_opinions(found: Assessment) -> Iterator[str]:
     """The NHS algorithm's answer and the eGFR."""
     if found.nhs is not None:
-        ratio = f" (ratio {wording.number(found.nhs.ratio)})" if found.nhs.ratio is not None else ""
+        ratio = f" (ratio {found.nhs.ratio:.2f})" if found.nhs.ratio is not None else ""
         yield f"- NHS England algorithm: {wording.chart_text(found.nhs.alert)}{ratio}"
     if found.egfr is not None:
         steady = "" if found.egfr.steady_state else "; creatinine is not steady, so not a number to dose by"
@@ -149,7 +149,7 @@ def _baseline(baseline: Baseline, ratio_now: float | None, facts: DetailFacts) -
     words = (_METHOD_OF_ONE if baseline.n == 1 else {}).get(baseline.method) or _METHOD[baseline.method]
     method = words.format(n=baseline.n)
     dated = f", {wording.day(baseline.at, facts.zone)}" if baseline.at is not None else ""
-    ratio = f"; the latest is {ratio_now:.1f} × this" if ratio_now is not None else ""
+    ratio = f"; the latest is {ratio_now:.2f} × this" if ratio_now is not None else ""
     return f"- Baseline creatinine {wording.creatinine(baseline.creatinine_mg_dl)}: {method}{dated}{ratio}"
 
 

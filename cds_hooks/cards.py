@@ -14,6 +14,7 @@ from cds_hooks.card_detail import DetailFacts, days_or_hours_ago, detail, stage_
 from cds_hooks.decision import CardKind, Indicator, Show
 from cds_hooks.suggestions import SuggestionContext, suggest_for_aki
 from model.assessment import AkiEpisode, Assessment, KdigoStaging, Outcome, Prediction, Reason
+from model.reported import mg_dl_digits
 from model.snapshot import Measurement
 
 SOURCE_LABEL = "AKI Sentinel, research software"
@@ -159,7 +160,7 @@ def _stage_summary(kdigo: KdigoStaging, context: CardContext) -> str:
     if latest is not None:
         parts.append(f"creatinine {plain_creatinine(latest)} {days_or_hours_ago(latest.at, context.now)}")
     if kdigo.baseline is not None:
-        parts.append(f"baseline {wording.creatinine_mg_dl(kdigo.baseline.creatinine_mg_dl)} mg/dL")
+        parts.append(f"baseline {mg_dl_digits(kdigo.baseline.creatinine_mg_dl)} mg/dL")
     return f"For review: {'; '.join(parts)}"
 
 

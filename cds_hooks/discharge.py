@@ -19,6 +19,7 @@ from model.applicability import has_problem
 from model.assessment import AkiEpisode, Assessment, EpisodeState, InsufficientData, NotApplicable, Outcome
 from model.drug_cautions import shown_name
 from model.drugs import recognise
+from model.reported import mg_dl_digits
 from model.snapshot import Concept, PatientSnapshot
 
 FOLLOW_UP_OPEN = timedelta(days=7)
@@ -107,7 +108,7 @@ def _summary(found: DischargeFinding, context: CardContext) -> str:
     latest = context.facts.latest_creatinine
     numbers = f"; creatinine {plain_creatinine(latest)}" if latest else ""
     if latest and found.episode:
-        numbers += f", before it {wording.creatinine_mg_dl(found.episode.reference_creatinine_mg_dl)} mg/dL"
+        numbers += f", before it {mg_dl_digits(found.episode.reference_creatinine_mg_dl)} mg/dL"
     return f"For review before discharge: AKI stage {found.peak_stage} in this stay, {state}{numbers}"
 
 

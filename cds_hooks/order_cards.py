@@ -19,6 +19,7 @@ from model.drug_cautions import Caution, shown_name
 from model.drugs import DrugFacts, Recognition
 from model.forecasts import forecast_of
 from model.kidney_facts import KidneyFacts
+from model.reported import mg_dl_digits
 
 _TEXT_LIMIT = 600
 _REASON = "Creatinine course while a drug that concerns the kidney is given"
@@ -124,7 +125,7 @@ def _numbers(title: str, kidneys: KidneyFacts, context: CardContext) -> Iterator
     when = f" {days_or_hours_ago(latest.at, context.now)}" if old else ""
     yield f"; creatinine {plain_creatinine(latest)}{when}"
     if kidneys.in_aki and kidneys.baseline_mg_dl is not None:
-        yield f", baseline {wording.creatinine_mg_dl(kidneys.baseline_mg_dl)} mg/dL"
+        yield f", baseline {mg_dl_digits(kidneys.baseline_mg_dl)} mg/dL"
     elif kidneys.egfr is not None and f"eGFR {kidneys.egfr:.0f}" not in title:
         yield f", eGFR {kidneys.egfr:.0f}"
     if kidneys.egfr is not None and not kidneys.steady and not kidneys.in_aki:

@@ -7,9 +7,11 @@ constants passes through `chart_text` (CH-29).
 import re
 from datetime import datetime, tzinfo
 
+from model.reported import mg_dl_digits
+from model.unit_tables import CREATININE_UMOL_L_PER_MG_DL
+
 SUMMARY_LIMIT = 139  # "fewer than 140 characters": CDS Hooks 2.0 Card Attributes (CH-26, requirement 83)
 CHART_TEXT_LIMIT = 120
-UMOL_PER_L_IN_MG_PER_DL = 88.42
 
 # UCUM as a clinician writes it; units absent here are shown as they are.
 _SHOWN_UNIT = {
@@ -58,18 +60,7 @@ def shown_unit(unit: str | None) -> str:
 def creatinine(mg_dl: float, comparator: str = "") -> str:
     """A creatinine in both units in use: "1.9 mg/dL (168 µmol/L)"."""
     sign = f"{comparator.replace('<', '&lt;').replace('>', '&gt;')} " if comparator else ""
-    return f"{sign}{creatinine_mg_dl(mg_dl)} mg/dL ({mg_dl * UMOL_PER_L_IN_MG_PER_DL:.0f} µmol/L)"
-
-
-def creatinine_mg_dl(value: float) -> str:
-    """A creatinine as laboratories print it, one decimal at least and two at most: 1.0, 0.85."""
-    written = f"{value:.2f}"
-    return written.removesuffix("0")
-
-
-def number(value: float) -> str:
-    """At most two decimals, no trailing noise: 1.9, 0.85, 12."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{sign}{mg_dl_digits(mg_dl)} mg/dL ({mg_dl * CREATININE_UMOL_L_PER_MG_DL:.0f} µmol/L)"
 
 
 def moment(at: datetime, zone: tzinfo) -> str:
