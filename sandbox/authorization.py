@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749.errors import UnsupportedResponseTypeError
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -110,8 +111,9 @@ def _refuse(error: OAuth2Error) -> BaseResponse:
     if error.redirect_uri:
         _, _, headers = error()
         return redirect(dict(headers)["Location"], 303)
-    page = render_template("refused.html", error=error.error, description=error.get_error_description())
-    return Response(page, 400)
+    other_type = isinstance(error, UnsupportedResponseTypeError)  # authlib's sentence says it twice
+    words = "'response_type' must be 'code'." if other_type else error.get_error_description()
+    return Response(render_template("refused.html", error=error.error, description=words), 400)
 
 
 def _see_other(response: Response) -> Response:

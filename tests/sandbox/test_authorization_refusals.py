@@ -29,6 +29,12 @@ def refused(response) -> tuple[int, str]:
 # --- authorize --------------------------------------------------------------
 
 
+def test_a_request_without_a_response_type_is_refused_in_one_sentence(public):
+    page = public.http.get("/auth/authorize")
+    assert page.status_code == 400
+    assert ">&#39;response_type&#39; must be &#39;code&#39;.<" in page.text
+
+
 @pytest.mark.parametrize(
     "aud", [None, "", "http://127.0.0.1:9090/fhir/", "http://localhost:9090/fhir", "http://127.0.0.1:9090/FHIR"]
 )
