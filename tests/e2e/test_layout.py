@@ -70,3 +70,27 @@ def test_course_and_drugs_stand_side_by_side_and_in_one_column_on_a_phone(page: 
     page.set_viewport_size({"width": 400, "height": 800})
     assert wide[0] < wide[1]
     assert len(set(lefts())) == 1
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 320])
+def test_nothing_that_is_jumped_to_or_focused_lies_under_the_banner(
+    browser: Browser, demo: DemoSetting, width: int
+) -> None:
+    """WCAG 2.4.11; on the way back through the page the banner is where focus comes to."""
+    context = browser.new_context(viewport={"width": width, "height": 640}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{open_alone(page, demo, 'stage_2')}?window=48h#course")
+    below = (
+        "(e) => e.getBoundingClientRect().top - document.querySelector('.banner').getBoundingClientRect().bottom"
+    )
+    assert page.locator("#course").evaluate(below) >= 0
+    page.locator(".languages a").last.focus()
+    focused = page.locator(":focus")
+    for _ in range(21):
+        page.keyboard.press("Shift+Tab")
+        if focused.evaluate("(e) => e.closest('.banner') !== null"):
+            break
+        assert focused.evaluate(below) >= 0
+    else:
+        pytest.fail("the banner's own link was never reached")
+    context.close()
