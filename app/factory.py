@@ -22,7 +22,7 @@ from app.telemetry.tracing import start_tracing
 from app.web.error_pages import register_error_pages
 from app.web.health import health_blueprint
 from app.web.overload import refuse_what_waited_too_long
-from app.web.rate_limits import rate_limits
+from app.web.rate_limits import RateLimits
 from app.web.security_headers import add_security_headers
 from cds_hooks.routes import cds_blueprint
 from launch.routes import LaunchDependencies, launch_blueprint
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     add_languages(app, services.ehrs)
     add_security_headers(app, services.ehrs, is_https=settings.is_https)
     refuse_what_waited_too_long(app, settings.longest_wait_seconds)
-    limits = rate_limits(app)
+    limits = RateLimits()
     launches, hooks = settings.launches_per_minute, settings.cds_calls_per_minute
     app.register_blueprint(health_blueprint(services))
     app.register_blueprint(limits.per_minute(launches, launch_blueprint(_launch_dependencies(services))))

@@ -5,13 +5,13 @@ wild, not a quota; the proxy in front is the place for one.
 """
 
 import time
-from dataclasses import dataclass
 from typing import Final
 
-from flask import Blueprint, Flask, Response
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from flask import Blueprint, Response, request
+from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from werkzeug.exceptions import TooManyRequests
 
 from app.web.error_pages import error_response
 
@@ -47,28 +47,22 @@ class SweptMemory(MemoryStorage):
             self.clear(old)
 
 
-@dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The limiter of one application."""
+    """The limits of one application, over counters they share."""
 
-    limiter: Limiter
+    def __init__(self) -> None:
+        self._windows = FixedWindowRateLimiter(SweptMemory())
 
     def per_minute(self, count: int, blueprint: Blueprint) -> Blueprint:
         """The blueprint, to be registered, with a limit for each address on each of its routes."""
-        self.limiter.limit(f"{count}/minute")(blueprint)
+        limit = RateLimitItemPerMinute(count)
+
+        @blueprint.before_request
+        def refuse() -> Response | None:
+            asker = request.remote_addr or "", request.endpoint or ""
+            if self._windows.hit(limit, *asker):
+                return None
+            seconds = self._windows.get_window_stats(limit, *asker).reset_time - time.time()
+            return error_response(TooManyRequests(retry_after=max(1, int(seconds))))
+
         return blueprint
-
-
-def rate_limits(app: Flask) -> RateLimits:
-    """Put a limiter before every request of the application."""
-    limiter = Limiter(get_remote_address, app=app, storage_uri="swept-memory://")
-
-    def refuse(error: Exception) -> Response:
-        response = error_response(error)
-        reset_at = limiter.current_limit.reset_at if limiter.current_limit else 0
-        response.headers["Retry-After"] = str(max(1, reset_at - int(time.time())))
-        return response
-
-    # By status, so that it comes before the hooks' own handler for every exception.
-    app.register_error_handler(429, refuse)
-    return RateLimits(limiter)
