@@ -35,7 +35,7 @@ _KNOWN: Final = select(
     (
         (PredictionRow.ehr_id == bindparam("ehr_id"))
         & PredictionRow.patient_ref.in_(bindparam("refs", expanding=True))
-        & PredictionRow.outcome.in_(("pending",))
+        & (PredictionRow.outcome == "pending")
     )
     | (PredictionRow.id == bindparam("this"))
 )
