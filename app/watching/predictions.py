@@ -28,15 +28,12 @@ from model.snapshot import PatientSnapshot
 Channel = Literal["page", "hook"]
 WriteBeside = Callable[[Connection], None]
 _ID_DIGITS: Final = 32
-# Built once: it is asked at every look.
+# Built once: it is asked at every look. The pseudonym is of EHR and patient, so no other site's are found; naming
+# the site as well made SQLite search all of its predictions.
 _KNOWN: Final = select(
     PredictionRow.id, PredictionRow.head, PredictionRow.predicted_at, PredictionRow.outcome
 ).where(
-    (
-        (PredictionRow.ehr_id == bindparam("ehr_id"))
-        & PredictionRow.patient_ref.in_(bindparam("refs", expanding=True))
-        & (PredictionRow.outcome == "pending")
-    )
+    (PredictionRow.patient_ref.in_(bindparam("refs", expanding=True)) & (PredictionRow.outcome == "pending"))
     | (PredictionRow.id == bindparam("this"))
 )
 #: Judged in one look: predictions wait three days, so a creatinine every three hours. More wait for the next.
@@ -70,7 +67,7 @@ class Predictions:
         refs = self._box.pseudonyms(f"{look.ehr_id}|{look.snapshot.patient_id}")
         row = self._row(look, refs[0])
         try:
-            known = self._known(look.ehr_id, refs, row["id"] if row else "")
+            known = self._known(refs, row["id"] if row else "")
         except SQLAlchemyError:
             return lambda _: None
         settled = _settled(known, look)
@@ -80,10 +77,10 @@ class Predictions:
             row["sealed"] = self._summary(look, row)
         return lambda connection: _write(connection, row, settled)
 
-    def _known(self, ehr_id: str, refs: Sequence[str], this: str) -> Sequence[Any]:
+    def _known(self, refs: Sequence[str], this: str) -> Sequence[Any]:
         """This patient's predictions that still wait for their outcome, and this very one if it is there."""
         with self._engine.connect() as connection:
-            return connection.execute(_KNOWN, {"ehr_id": ehr_id, "refs": refs, "this": this}).all()
+            return connection.execute(_KNOWN, {"refs": refs, "this": this}).all()
 
     def _row(self, look: Look, patient_ref: str) -> dict[str, Any] | None:
         found = _predicted(look.made)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 
 from app.auditing.trail import AuditEvent, AuditFailed, AuditTrail
 from app.storage.encryption import SealedBox
@@ -138,6 +138,20 @@ def test_the_next_read_of_the_chart_settles_what_came_of_it(see: Seen, database:
     assert (first.outcome, first.event_at) == ("event", NOW + timedelta(hours=20))
     assert first.settled_at == NOW + timedelta(hours=21)
     assert [(row.head, row.outcome) for row in others] == [("progression", "pending")]
+
+
+def test_what_a_look_asks_is_found_by_patient_not_among_all_of_the_site(see: Seen, database: Engine) -> None:
+    if database.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by its statistics")
+    asked: list[tuple[str, Any]] = []
+    event.listen(database, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])))
+    see(STEADY)
+    select = next(one for one in asked if one[0].startswith("SELECT prediction.id"))
+    with database.connect() as connection:
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {select[0]}", select[1]).all())
+    assert "ix_prediction_patient_ref_outcome (patient_ref=? AND outcome=?)" in plan
+    assert "ehr_id" not in plan
+    assert "SCAN" not in plan
 
 
 def test_one_look_judges_a_bounded_number_of_waiting_predictions(
