@@ -57,6 +57,7 @@ class Chart:
     rejected: list[Rejected] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     drugs_known: dict[Medication, DrugFacts] = field(default_factory=dict, repr=False)  # of hundreds of doses few
+    corrections: set[str] = field(default_factory=set)  # sources of results that are corrected or amended
     zones_assumed: list[str] = field(default_factory=list)  # sources whose time gave no offset
     lexicon: Lexicon = field(init=False)
     latest_at: datetime = field(init=False)

@@ -18,7 +18,8 @@ from patient_context.times import FhirTime, effective
 from patient_context.values import canonical_value
 
 _UNMAPPED: Final = "code-unknown"  # calls itself creatinine, in a code this site has not named
-_USABLE_STATUS: Final = frozenset({"final", "amended", "corrected"})
+_CORRECTIONS: Final = frozenset({"amended", "corrected"})
+_USABLE_STATUS: Final = frozenset({"final", *_CORRECTIONS})
 _STATUS_SENTENCES: Final = {
     "entered-in-error": Sentence("It was entered in error."),
     "cancelled": Sentence("The test was cancelled."),
@@ -42,7 +43,7 @@ def add_observation(chart: Chart, resource: Json, source: str) -> None:
             return
         status = resource.get("status")
         if status != "final":
-            _require_status(status, accept_preliminary=chart.reading.accept_preliminary)
+            _admit_status(chart, status, source)
         if "modifierExtension" in resource:
             chart.require_known_modifiers(resource)
         time = chart.time_of(effective(resource))
@@ -181,9 +182,12 @@ def _count_unread(chart: Chart, coded: Iterable[tuple[str, str]], words: str) ->
     chart.ignored["observation-not-used"] += 1
 
 
-def _require_status(status: Any, *, accept_preliminary: bool) -> None:
+def _admit_status(chart: Chart, status: Any, source: str) -> None:
+    """Let a usable status pass, remembering a correction. Raises Refused for any other."""
     if isinstance(status, str):
-        if status in _USABLE_STATUS or (status == "preliminary" and accept_preliminary):
+        if status in _CORRECTIONS:
+            chart.corrections.add(source)
+        if status in _USABLE_STATUS or (status == "preliminary" and chart.reading.accept_preliminary):
             return
         if status in _STATUS_SENTENCES:
             raise Refused(status, _STATUS_SENTENCES[status])

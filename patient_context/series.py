@@ -1,7 +1,9 @@
 """Measurements of one analyte put in order: each result once, conflicts and swapped units listed.
 
-Two results of one moment that contradict each other are never averaged: for the analytes named here the more
-alarming one is used and the other listed as a conflict; for the rest (a cuff and an arterial line) both stand.
+Two results of one moment that contradict each other are never averaged. For the analytes named here a corrected
+one stands in the place of a final one, a final one in that of a preliminary one, whatever their ids; of equal
+standing the more alarming one is used and the other listed as a conflict. For the rest (a cuff and an arterial
+line) both stand.
 """
 
 from datetime import datetime
@@ -34,6 +36,8 @@ _NAMES: Final[dict[str, str]] = {
 }
 # The same result resulted in two units differs by rounding only.
 _ROUNDING: Final = {Analyte.CREATININE: 0.06, Analyte.UREA_NITROGEN: 1.0}
+_CORRECTED: Final = Sentence("It was corrected: the corrected result of the same time stands in its place.")
+_FINAL_NOW: Final = Sentence("It was preliminary: the final result of the same time stands in its place.")
 _SWAPPED: Final = Sentence(
     "It differs from the patient's other results about 88-fold: mg/dL and umol/L may be mixed up. "
     "Please check the result."
@@ -81,6 +85,7 @@ def _known_by_then(chart: Chart, analyte: Analyte, group: list[Measurement]) -> 
 
 def _one_moment(chart: Chart, analyte: Analyte, group: list[Measurement]) -> list[Measurement]:
     """Several results of one moment: equal ones count once, contradicting ones leave the alarming one."""
+    group = _of_best_standing(chart, analyte, group)
     distinct: dict[tuple[float, Any], Measurement] = {}
     for measurement in group:
         distinct.setdefault((measurement.value, measurement.comparator), measurement)
@@ -106,6 +111,33 @@ def _one_moment(chart: Chart, analyte: Analyte, group: list[Measurement]) -> lis
             at=other.at,
         )
     return ranked[:1]
+
+
+def _of_best_standing(chart: Chart, analyte: Analyte, group: list[Measurement]) -> list[Measurement]:
+    """Those the laboratory stands by: corrected before final before preliminary; the displaced ones are listed.
+
+    Known to the day only, they may be of two samples: all stay.
+    """
+    if analyte not in _ALARMING_IS_HIGH or group[0].day_only:
+        return group
+    best = max(_standing(chart, one) for one in group)
+    kept = [one for one in group if _standing(chart, one) == best]
+    said = {(one.value, one.comparator) for one in kept}
+    for other in group:
+        if _standing(chart, other) == best:
+            continue
+        if (other.value, other.comparator) in said:
+            chart.ignored["duplicate"] += 1
+        else:
+            displaced = Refused("displaced", _CORRECTED if best == 2 else _FINAL_NOW)
+            chart.reject(other.source, displaced, analyte=analyte, at=other.at)
+    return kept
+
+
+def _standing(chart: Chart, measurement: Measurement) -> int:
+    if measurement.source in chart.corrections:
+        return 2
+    return 0 if measurement.preliminary else 1
 
 
 def _without_swapped_units(chart: Chart, ordered: list[Measurement]) -> list[Measurement]:

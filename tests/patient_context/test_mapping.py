@@ -341,6 +341,25 @@ class TestBundles:
         assert [(i.part, i.code) for i in found.incomplete] == [("creatinine", "more-pages")]
 
 
+@pytest.mark.parametrize("final_first", [True, False])
+def test_a_final_result_displaces_the_preliminary_one_of_its_instant(final_first: bool) -> None:
+    """Under another id, and though the preliminary one is the more alarming."""
+    final, early = observation(value=1.2, id="f"), observation(value=2.4, id="p", status="preliminary")
+    ordered = (final, early) if final_first else (early, final)
+    snapshot = read(*ordered, reading=SiteReading(accept_preliminary=True))
+    assert values(snapshot) == [1.2]
+    assert refusals(snapshot) == [("Observation/p", "displaced")]
+
+
+def test_of_two_analytes_measured_twice_at_once_a_correction_displaces_only_its_own_kind() -> None:
+    """A cuff and an arterial line both stand, whatever their status."""
+    cuff, line = (
+        observation("8480-6", value, "mm[Hg]", status=status)
+        for value, status in ((90, "final"), (120, "amended"))
+    )
+    assert [m.value for m in read(cuff, line).measurements(Analyte.SYSTOLIC_BP)] == [90, 120]
+
+
 def test_born_today_is_told_on_the_sites_clock() -> None:
     """On the clock of UTC this child is born tomorrow; without a birth date it would be staged as an adult."""
     late = datetime(2026, 3, 1, 23, tzinfo=UTC)
