@@ -12,17 +12,23 @@ from cds_hooks.hook_request import Prefetch
 from patient_context.bundles import Entry, is_bundle, unpack
 from patient_context.codes import CREATININE_CODES, LOINC, TESTS
 from patient_context.plain_results import PlainEntry
-from patient_context.queries import PREFETCH_KEYS, QUERIES
+from patient_context.queries import PREFETCH_KEYS, QUERIES, SHOWN_ONLY
 from patient_context.reading import SiteReading
 from patient_context.shapes import codings
 
 _CREATININE = frozenset(CREATININE_CODES)
 _KEY_OF_TYPE = {
-    query.resource_type: query.prefetch_key for query in QUERIES if query.resource_type != "Observation"
+    query.resource_type: query.prefetch_key or query.key
+    for query in QUERIES
+    if query.resource_type != "Observation"
 }
 _KEY_OF_ANALYTE = {
-    code: query.prefetch_key for query in QUERIES if query.resource_type == "Observation" for code in query.codes
+    code: query.prefetch_key or query.key
+    for query in QUERIES
+    if query.resource_type == "Observation"
+    for code in query.codes
 }
+_OURS = frozenset({*PREFETCH_KEYS, *(query.key for query in SHOWN_ONLY)})
 
 
 def recognise(prefetch: Prefetch, reading: SiteReading, *, also_in_ours: bool) -> Prefetch:
@@ -32,11 +38,11 @@ def recognise(prefetch: Prefetch, reading: SiteReading, *, also_in_ours: bool) -
     no access to the FHIR server, for the history asked for under that key is shorter.
     """
     absent = [key for key in PREFETCH_KEYS if key not in prefetch]
-    if not absent:
+    if not absent and prefetch.keys() <= _OURS:
         return prefetch
-    found: dict[str, list[Mapping[str, Any]]] = {key: [] for key in absent}
+    found: dict[str, list[Mapping[str, Any]]] = {key: [] for key in sorted(_OURS - prefetch.keys())}
     for name, value in prefetch.items():
-        if value is not None and (also_in_ours or name not in PREFETCH_KEYS):
+        if value is not None and ((also_in_ours and absent) or name not in _OURS):
             for key in _answers(value, reading) & found.keys():
                 found[key].append(value)
     return {**prefetch, **{key: _joined(values) for key, values in found.items() if values}}

@@ -3,6 +3,7 @@
 An administration is shown and never scored: the rules about drugs look at orders (`medications`).
 """
 
+import re
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from patient_context.times import FhirTime
 
 _GIVEN: Final = frozenset({"completed", "in-progress", "on-hold", "stopped"})
 _LONGEST_UNIT: Final = 20
+_INTO_THE_GUT: Final = re.compile(
+    r"\b(?:oral(?:ly)?|p\.?o|by mouth|per os|enteral|n\.?g|nasogastric|rectal(?:ly)?|p\.?r)\b", re.IGNORECASE
+)
 
 
 def add_administration(chart: Chart, resource: Json, source: str) -> None:
@@ -26,7 +30,7 @@ def add_administration(chart: Chart, resource: Json, source: str) -> None:
     except Refused as refusal:
         chart.reject(source, refusal)
         return
-    if (contrast := _as_contrast(drug)) is not None:
+    if (contrast := _as_contrast(chart, drug)) is not None:
         chart.contrast.append(contrast)
         return
     dose, unit = _dose(resource)
@@ -85,9 +89,12 @@ def _past(chart: Chart, given: Any) -> FhirTime:
     return time
 
 
-def _as_contrast(drug: Medication) -> ContrastGiven | None:
+def _as_contrast(chart: Chart, drug: Medication) -> ContrastGiven | None:
     """The drug as contrast in the blood; None for other drugs, and for contrast that is drunk."""
-    facts = recognise(drug)
+    same = Medication(drug.text, drug.codes, "", drug.route)
+    facts = chart.drugs_known.get(same) or chart.drugs_known.setdefault(same, recognise(same))
+    if drug.route and _INTO_THE_GUT.search(drug.route):
+        return None
     if not any("contrast" in one.classes for one in facts.ingredients):
         return None
     name = drug.text or facts.name

@@ -140,10 +140,10 @@ def _read_twice(server: FhirServer, path: str) -> Json:
 
 
 def medication_paths(orders: Iterable[Json]) -> list[str]:
-    """The Medications that orders point to instead of naming the drug, each once (FH-11)."""
+    """The Medications that orders point to instead of naming the drug, each once, the first of them (FH-11)."""
     references = (text(member(order, "medicationReference").get("reference")) or "" for order in orders)
-    wanted = {r for r in references if r.startswith("Medication/") and fhir_id(r.removeprefix("Medication/"))}
-    return sorted(wanted)[:_MAX_MEDICATIONS]
+    wanted = (r for r in references if r.startswith("Medication/") and fhir_id(r.removeprefix("Medication/")))
+    return list(dict.fromkeys(wanted))[:_MAX_MEDICATIONS]
 
 
 def read_medication(server: FhirServer, path: str) -> Json | None:

@@ -20,7 +20,7 @@ from patient_context.chart import Chart
 from patient_context.errors import CHART_PROTECTED
 from patient_context.first_pages import NEWEST_ONLY, first_page
 from patient_context.plain_results import PlainEntry
-from patient_context.queries import PREFETCH_KEYS, QUERIES
+from patient_context.queries import PREFETCH_KEYS, QUERIES, SHOWN_ONLY
 from patient_context.reading import DEFAULT_READING, SiteReading
 
 _SENTENCES: Final = {
@@ -68,6 +68,8 @@ def snapshot_from_prefetch(
         entries += found
         if lack is not None:
             gaps += _gaps(key, found, lack, reading, read_at)
+    for query in SHOWN_ONLY:  # never asked for; read where it was sent all the same
+        entries += _supplied(supplied.get(query.key))[0]
     chart = read_chart(entries, patient_id=patient_id, read_at=read_at, reading=reading, base_url=base_url)
     unread = tuple(gap for gap in gaps if gap.code not in _IN_PART)
     return PrefetchReading(
@@ -122,13 +124,22 @@ def merge(
         _add_new(chart.procedures, part.procedures)
         _add_new(chart.medications, part.medications)
         _add_new(chart.stays, part.stays)
+        _add_new(chart.given, part.given)
+        _add_new(chart.operations, part.operations)
+        _add_new(chart.contrast, part.contrast)
+        _add_new(chart.unit_stays, part.unit_stays)
         _add_new(chart.rejected, part.rejected)
     known = fetched if "patient" in fetched_keys else prefetched
     chart.demographics.birth_date, chart.demographics.sex = known.birth_date, known.sex
     chart.demographics.name, chart.demographics.record_number = known.name, known.record_number
     chart.demographics.deceased = known.deceased
     lacking = [part for part in prefetched.incomplete if part.part not in fetched_keys]
-    return snapshot_of(chart, patient_id=prefetched.patient_id, incomplete=(*lacking, *fetched.incomplete))
+    return snapshot_of(
+        chart,
+        patient_id=prefetched.patient_id,
+        incomplete=(*lacking, *fetched.incomplete),
+        not_read=(*prefetched.not_read, *fetched.not_read),
+    )
 
 
 def _add_new(held: list[_T], more: Iterable[_T]) -> None:

@@ -4,6 +4,9 @@ Searches name the patient and a code or a category, the only combinations every 
 `_sort` and `date` are wishes, the mapping sorts and filters again (CH-7, VN-11). Prefetch cannot say "since"
 in CDS Hooks 2.0 (CH-9), so its history is capped by `_count` alone: it may bring more than is used, or in
 intensive care less than the window. What reaches back `enough` is then used as it is, without a second round.
+
+Queries that are `shown_only` fill lanes of the course and enter no assessment: they are asked for the page, never
+by a hook or in its prefetch, and an EHR that refuses them leaves nothing in doubt.
 """
 
 from collections.abc import Mapping
@@ -29,7 +32,8 @@ ScopeLevel = Literal["patient", "user"]
 
 @dataclass(frozen=True, slots=True)
 class FhirQuery:
-    """One question to the EHR. `prefetch_key` is the template it is asked in; several queries may share one.
+    """One question to the EHR. `prefetch_key` is the template it is asked in; several queries may share one, and
+    without one it is not prefetched.
 
     A prefetched page that stands newest first, but has a next, does without the rest if it reaches back `enough`,
     or holds one of the codes `enough_with`, whose latest value is all that counts.
@@ -37,11 +41,12 @@ class FhirQuery:
 
     key: str
     resource_type: str
-    prefetch_key: str
+    prefetch_key: str | None
     category: str | None = None
     codes: tuple[str, ...] = ()
     window: timedelta | None = None
     window_parameter: str = "date"
+    window_needs_time: bool = False
     count: int = 100
     statuses: tuple[str, ...] = ()
     enough: timedelta | None = None
@@ -53,6 +58,11 @@ class FhirQuery:
         """True for the one instance read (the patient); everything else is a search."""
         return self.resource_type == "Patient"
 
+    @property
+    def shown_only(self) -> bool:
+        """True where the answer is shown and nothing rests on it."""
+        return self.prefetch_key is None
+
     def at_site(self, local_codes: Mapping[str, str]) -> "FhirQuery":
         """The same question, also by the site's own codes for these tests (VN-15)."""
         own = tuple(local for local, loinc in sorted(local_codes.items()) if loinc in self.codes)
@@ -60,8 +70,13 @@ class FhirQuery:
 
     def search_parameters(self, patient_id: str, now: datetime) -> tuple[tuple[str, str], ...]:
         """Search parameters in order; `date=ge...` opens the window."""
-        since = ((self.window_parameter, f"ge{(now - self.window).date().isoformat()}"),) if self.window else ()
-        return (("patient", patient_id), *self._what(), *since, *self._order())
+        return (("patient", patient_id), *self._what(), *self._since(now), *self._order())
+
+    def _since(self, now: datetime) -> tuple[tuple[str, str], ...]:
+        if self.window is None:
+            return ()
+        day = (now - self.window).date().isoformat()
+        return ((self.window_parameter, f"ge{day}T00:00:00Z" if self.window_needs_time else f"ge{day}"),)
 
     def _what(self) -> tuple[tuple[str, str], ...]:
         if self.codes:
@@ -146,9 +161,24 @@ QUERIES: Final[tuple[FhirQuery, ...]] = (
     ),
     FhirQuery("procedures", "Procedure", "procedures", window=timedelta(days=366)),
     FhirQuery("encounters", "Encounter", "encounters", window=timedelta(days=400), count=50),
+    # 8 days: the course opens on 7, and intensive care charts a hundred doses a day. Oracle Health refuses an
+    # effective-time without the time (its R4 documentation of the search).
+    FhirQuery(
+        "drugs_given",
+        "MedicationAdministration",
+        None,
+        window=timedelta(days=8),
+        window_parameter="effective-time",
+        window_needs_time=True,
+        count=200,
+    ),
+    FhirQuery("imaging", "ImagingStudy", None, window=timedelta(days=90), window_parameter="started"),
 )
 QUERY_KEYS: Final = tuple(query.key for query in QUERIES)
-PREFETCH_KEYS: Final = tuple(dict.fromkeys(query.prefetch_key for query in QUERIES))
+#: What an assessment rests on; the others are shown only.
+ASSESSED_KEYS: Final = tuple(query.key for query in QUERIES if not query.shown_only)
+SHOWN_ONLY: Final = tuple(query for query in QUERIES if query.shown_only)
+PREFETCH_KEYS: Final = tuple(dict.fromkeys(q.prefetch_key for q in QUERIES if q.prefetch_key is not None))
 
 
 def prefetch_templates(variant: PrefetchVariant = "coded") -> dict[str, str]:

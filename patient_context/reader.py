@@ -1,7 +1,8 @@
 """Read one patient's chart from an EHR: every query of the list at once, paged to its end, within a deadline.
 
 The patient is compared with the one expected before anything is returned (FH-9). A query that fails or ends
-early becomes an `Incomplete` of its key; a chart nobody could read becomes an exception.
+early becomes an `Incomplete` of its key; a chart nobody could read becomes an exception. What is only shown is
+asked in the same round and waited for a moment at most: without it the chart is whole (`not_read`).
 """
 
 import time
@@ -35,6 +36,7 @@ from patient_context.shapes import Json, fhir_id
 _T = TypeVar("_T")
 _PARALLEL: Final = 6
 DEFAULT_DEADLINE_SECONDS: Final = 15.0
+_GRACE_SECONDS: Final = 2.0  # how much longer than the assessment's data what is only shown may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def read(
     """The chart as of `now`; `only` limits it to some query keys.
 
     Raises UpstreamUnavailable (network, 5xx, deadline), UpstreamRefused (401; 403 or 404 for the patient),
-    ChartProtected and PatientMismatch. Everything less becomes the snapshot's `incomplete`.
+    ChartProtected and PatientMismatch. Everything less becomes the snapshot's `incomplete` or `not_read`.
     """
     if fhir_id(patient_id) is None:
         raise UpstreamRefused(404, "The patient id is not a FHIR id.")
@@ -73,22 +75,36 @@ def read(
     if permits(access.scopes, "Medication", "r"):
         entries += [Entry(resource) for resource in _separate_medications(server, answers)]
     chart = read_chart(entries, patient_id=patient_id, read_at=now, reading=reading, base_url=access.base_url)
-    incomplete = [gap for answer in answers if (gap := _gap(answer)) is not None]
-    return snapshot_of(chart, patient_id=patient_id, incomplete=incomplete)
+    gaps = [(answer.query, gap) for answer in answers if (gap := _gap(answer)) is not None]
+    return snapshot_of(
+        chart,
+        patient_id=patient_id,
+        incomplete=[gap for query, gap in gaps if not query.shown_only],
+        not_read=[gap for query, gap in gaps if query.shown_only],
+    )
 
 
 def _ask_all(server: FhirServer, queries: list[FhirQuery], patient_id: str, now: datetime) -> list[Answer]:
     """All answers, in the order of the list. A query still running at the deadline is given up."""
-    found = _in_parallel(server, [partial(ask, server, query, patient_id, now) for query in queries])
+    needed = sum(not query.shown_only for query in queries)  # they come first in the list
+    calls: list[Callable[[], Answer]] = [partial(ask, server, query, patient_id, now) for query in queries]
+    found = _in_parallel(server, calls, needed)
     return [answer or Answer(query, failure="timeout") for query, answer in zip(queries, found, strict=True)]
 
 
-def _in_parallel(server: FhirServer, calls: "list[Callable[[], _T]]") -> "list[_T | None]":
-    """The results in order; None for a call that had not returned by the deadline."""
+def _in_parallel(
+    server: FhirServer, calls: "list[Callable[[], _T]]", needed: int | None = None
+) -> "list[_T | None]":
+    """The results in order; None for a call that had not returned in time.
+
+    In time is by the deadline, and for those beyond the first `needed` a moment after these at most.
+    """
     pool = ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="fhir-read")
     try:
         running = [pool.submit(copy_context().run, call) for call in calls]  # the log's request id goes along
-        wait(running, timeout=server.seconds_left())
+        first = len(running) if needed is None else needed
+        wait(running[:first], timeout=server.seconds_left())
+        wait(running[first:], timeout=min(_GRACE_SECONDS, server.seconds_left()))
         return [future.result() if future.done() else None for future in running]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -96,6 +112,7 @@ def _in_parallel(server: FhirServer, calls: "list[Callable[[], _T]]") -> "list[_
 
 def _require_usable(answers: list[Answer]) -> None:
     """Raise what makes the whole chart unreadable."""
+    answers = [answer for answer in answers if not answer.query.shown_only]
     if any(answer.status == 401 for answer in answers):
         raise UpstreamRefused(401, "The EHR no longer accepts the session's token.")
     for answer in answers:
@@ -121,8 +138,10 @@ def _require_patient(answer: Answer) -> None:
 
 
 def _separate_medications(server: FhirServer, answers: list[Answer]) -> list[Json]:
-    orders = (answer.resources for answer in answers if answer.query.resource_type == "MedicationRequest")
-    paths = medication_paths(order for page in orders for order in page)
+    """Orders first; what was given mostly names the same drugs."""
+    kinds = ("MedicationRequest", "MedicationAdministration")
+    pages = (one.resources for kind in kinds for one in answers if one.query.resource_type == kind)
+    paths = medication_paths(resource for page in pages for resource in page)
     calls: list[Callable[[], Json | None]] = [partial(read_medication, server, path) for path in paths]
     answered = _in_parallel(server, calls)
     return [medication for medication in answered if medication is not None]
@@ -131,6 +150,7 @@ def _separate_medications(server: FhirServer, answers: list[Answer]) -> list[Jso
 _SENTENCES: Final = {
     "forbidden": Sentence("The EHR does not permit reading this part of the chart."),
     CHART_PROTECTED: Sentence("This part of the chart is protected: open it in the EHR first (break-the-glass)."),
+    "not-found": Sentence("The EHR does not offer this part of the chart."),
     "timeout": Sentence("The EHR did not answer in time."),
     "unavailable": Sentence("The EHR could not answer."),
     "unreadable": Sentence("The EHR's answer was not readable FHIR."),

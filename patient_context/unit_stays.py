@@ -66,6 +66,9 @@ def add_unit_stays(chart: Chart, encounter: Json, setting: str, source: str) -> 
         places = [(whole, member(encounter, "period"))]
     for seen, period in places:
         start, end = (optional_time(period.get(name), zone) for name in ("start", "end"))
+        end = end or optional_time(
+            member(encounter, "period").get("end"), zone
+        )  # it did not outlast the encounter
         chart.unit_stays.append(UnitStay(seen.name, source, start, end, seen.by_name))
 
 

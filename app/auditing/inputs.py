@@ -19,7 +19,7 @@ def input_references(snapshot: PatientSnapshot, outcome: Outcome) -> tuple[str, 
 
 def unread_parts(snapshot: PatientSnapshot) -> tuple[str, ...]:
     """What was asked of the EHR and not answered whole, as `part: code`."""
-    return tuple(sorted({f"{part.part}: {part.code}" for part in snapshot.incomplete}))
+    return tuple(sorted({f"{part.part}: {part.code}" for part in (*snapshot.incomplete, *snapshot.not_read)}))
 
 
 def _references(snapshot: PatientSnapshot, outcome: Outcome) -> Iterator[str]:

@@ -12,6 +12,8 @@ _ROW_HEIGHT = 9.0
 _GAP = 4.0
 #: So that what lasted minutes is still seen on an axis of years.
 SHORTEST_BAR = 3.0
+#: Half the width and height of a mark.
+MARK_RADIUS = 4.5
 _ROOM_FOR_UNREAD = 52.0
 
 
@@ -54,12 +56,17 @@ class ValueLane:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Something that lasted: None as an end that is not known. `kind` says what is known of it."""
+    """Something that lasted: None as an end that is not known. `kind` says what is known of it.
+
+    A `mark` shows by its form what it is, where it began; `day_only`: in the middle of the day, and hollow.
+    """
 
     start: datetime | None
     end: datetime | None
-    kind: str  # "ordered" | "given" | "stay" | "treatment"
+    kind: str  # "ordered" | "given" | "dose" | "stay" | "unit" | "treatment" | "event"
     label: str
+    mark: str = ""  # "" | "diamond" | "triangle"
+    day_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,9 @@ class Bar:
     label: str
     open_start: bool = False
     open_end: bool = False
+    mark: str = ""
+    mark_x: float = 0.0
+    day_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,4 +155,12 @@ def _bars(spans: Iterable[Span], x: Scale) -> Iterator[Bar]:
             continue
         x1, x2 = x(start), x(max(start, end))
         x1 = min(x1, x.end_px - SHORTEST_BAR)
-        yield Bar(x1, max(x2, x1 + SHORTEST_BAR), span.kind, span.label, span.start is None, span.end is None)
+        x2 = max(x2, x1 + SHORTEST_BAR)
+        ends = (span.start is None, span.end is None)
+        mark_x = _inside((x1 + x2) / 2 if span.day_only else x1, x)
+        yield Bar(x1, x2, span.kind, span.label, *ends, span.mark, mark_x, span.day_only)
+
+
+def _inside(place: float, x: Scale) -> float:
+    """The middle of a mark at `place`, moved so that all of it is on the plot."""
+    return min(max(place, x.start_px + MARK_RADIUS), x.end_px - MARK_RADIUS)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement
 
-from app.chart.lanes import Bar, LanePoint, LaneStep, PlacedLane, ValueLane
-from app.chart.markup import line, path, px, rect, text, title
+from app.chart.lanes import MARK_RADIUS, Bar, LanePoint, LaneStep, PlacedLane, ValueLane
+from app.chart.markup import line, path, px, rect, stop, text, title
 from app.chart.words import ChartWords
 
 _RADIUS = 2.75
@@ -76,7 +76,10 @@ def _draw_points(group: Element, placed: PlacedLane, points: Sequence[LanePoint]
 
 
 def _draw_bar(group: Element, bar: Bar, placed: PlacedLane) -> None:
-    """A bar; where an end is not known, a dotted line in its place."""
+    """A bar; where an end is not known, a dotted line in its place. What has a mark is drawn by it."""
+    if bar.mark:
+        _draw_mark(group, bar, placed)
+        return
     middle = (placed.top + placed.bottom) / 2
     x1, x2 = bar.x1, bar.x2
     if bar.open_start or bar.open_end:
@@ -86,3 +89,16 @@ def _draw_bar(group: Element, bar: Bar, placed: PlacedLane) -> None:
         x1, x2 = (x2 - _OPEN_PX, x2) if bar.open_start else (x1, x1 + _OPEN_PX)
     shape = rect(group, f"span span--{bar.kind}", x1, placed.top, x2 - x1, placed.bottom - placed.top)
     title(shape, bar.label)
+
+
+def _draw_mark(group: Element, bar: Bar, placed: PlacedLane) -> None:
+    """The event's form where it began, hollow where only its day is known, with how long it went on behind it."""
+    middle, r, x = (placed.top + placed.bottom) / 2, MARK_RADIUS, bar.mark_x
+    if bar.x2 - bar.x1 > 2 * r:
+        title(line(group, f"event-reach event-reach--{bar.mark}", bar.x1, middle, bar.x2, middle), bar.label)
+    corners = {
+        "diamond": f"M{px(x - r)} {px(middle)}l{r} {-r}l{r} {r}l{-r} {r}z",
+        "triangle": f"M{px(x - r)} {px(middle + r)}h{2 * r:g}l{-r} {-2 * r:g}z",
+    }
+    css = f"event event--{bar.mark}" + (" event--hollow" if bar.day_only else "")
+    stop(path(group, css, corners[bar.mark]), x, bar.label)

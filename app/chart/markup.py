@@ -34,3 +34,9 @@ def path(parent: Element, css: str, d: str) -> Element:
 def title(element: Element, words: str) -> None:
     """What a pointer reads out."""
     SubElement(element, "title").text = words
+
+
+def stop(element: Element, x: float, words: str) -> None:
+    """A place where the read-out by keyboard or pointer stops, as `course.js` goes from left to right."""
+    element.set("data-x", px(x))
+    title(element, words)

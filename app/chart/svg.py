@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from app.chart.lanes_svg import draw_lanes
 from app.chart.layout import Course, Dot, Frame, Layout, lay_out
-from app.chart.markup import line, path, px, rect, text, title
+from app.chart.markup import line, path, px, rect, stop, text
 from app.chart.words import ChartWords
 
 
@@ -84,7 +84,7 @@ def _draw_series(svg: Element, layout: Layout) -> None:
             svg, "course-line course-line--gap" if part.gap else "course-line", part.x1, part.y1, part.x2, part.y2
         )
     for dot in layout.dots:
-        title(path(svg, f"course-dot course-dot--{dot.shape}", _outline(dot)), dot.label)
+        stop(path(svg, f"course-dot course-dot--{dot.shape}", _outline(dot)), dot.x, dot.label)
 
 
 def _outline(dot: Dot) -> str:

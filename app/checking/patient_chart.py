@@ -55,8 +55,12 @@ def check_chart(asked: ChartQuestion) -> list[Finding]:
 def _chart_findings(snapshot: PatientSnapshot) -> Iterator[Finding]:
     for gap in snapshot.incomplete:
         yield note("chart", f"{gap.part}: {gap.reason}", "The page shows this part as unknown. Check the scopes.")
+    for gap in snapshot.not_read:
+        cure = "It would only be shown; nothing rests on it. Register the app for it if the EHR has it."
+        yield note("chart", f"{gap.part}: {gap.reason}", cure)
     if not snapshot.incomplete:
-        yield ok("chart", "Every part of the chart could be read.")
+        rests = " that an assessment rests on" if snapshot.not_read else ""
+        yield ok("chart", f"Every part of the chart{rests} could be read.")
     creatinine = len(snapshot.measurements(Analyte.CREATININE))
     values = sum(len(series) for series in snapshot.series.values())
     if creatinine:

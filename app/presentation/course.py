@@ -49,7 +49,8 @@ class WindowLink:
 class CoursePanel:
     """`course` is None when the chart holds no creatinine in the window. `unit` is the reader's.
 
-    `tables` say what else is known in the window; `has_unsteady_egfr` that some eGFR is no number to dose by.
+    `tables` say what else is known in the window; `has_unsteady_egfr` that some eGFR is no number to dose by,
+    `has_days` that of some event only the day is known.
     """
 
     windows: tuple[WindowLink, ...]
@@ -64,6 +65,7 @@ class CoursePanel:
     tables: tuple[LaneTable, ...]
     has_unsteady_egfr: bool
     has_drugs: bool
+    has_days: bool
 
 
 def course_panel(
@@ -101,6 +103,7 @@ def course_panel(
         tables=lanes.tables,
         has_unsteady_egfr=any(egfr is not None and not egfr.steady_state for egfr in egfrs),
         has_drugs=any(lane.key == "drug" for lane in lanes.lanes),
+        has_days=lanes.has_days,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.chart import Lane
+from app.chart import Lane, SpanLane
 from app.presentation.egfr_lane import egfr_lane
 from app.presentation.event_lane import events_shown
 from app.presentation.exposure_lane import exposure_shown
@@ -18,6 +18,11 @@ class CourseLanes:
 
     lanes: tuple[Lane, ...]
     tables: tuple[LaneTable, ...]
+
+    @property
+    def has_days(self) -> bool:
+        """Whether some event is drawn of which only the day is known."""
+        return any(span.day_only for lane in self.lanes if isinstance(lane, SpanLane) for span in lane.spans)
 
 
 def course_lanes(snapshot: PatientSnapshot, egfrs: tuple[Egfr | None, ...], window: LaneWindow) -> CourseLanes:

@@ -1,6 +1,8 @@
-"""Drugs that can harm kidneys on the course: a row for each class, a bar for each order or administration.
+"""Drugs that can harm kidneys on the course: a row for each class; outlined bars are orders, solid ticks doses and
+solid bars infusions that were given.
 
 An order is no administration: what is known of each is said. An end the chart does not give is shown as unknown.
+Contrast that was given is an event (`event_lane`); ordered, it stands here.
 """
 
 from collections.abc import Iterator
@@ -9,12 +11,12 @@ from typing import Final
 
 from app.chart import Span, SpanLane
 from app.presentation.lane_words import LanesShown, LaneTable, LaneWindow, joined
+from app.presentation.wording import Wording
 from model.drug_table import Ingredient
-from model.drugs import Recognition, recognise
+from model.drugs import DrugFacts, Recognition, recognise
 from model.sentences import Sentence
-from model.snapshot import Medication, PatientSnapshot
+from model.snapshot import DrugGiven, Medication, PatientSnapshot
 
-_GIVEN: Final = "MedicationAdministration/"
 #: Classes of several drugs; a drug of any other class stands under its own name.
 _CLASS_WORDS: Final = {
     "aminoglycoside": Sentence("Aminoglycoside"),
@@ -25,25 +27,31 @@ _CLASS_WORDS: Final = {
     "nsaid": Sentence("NSAID"),
     "polymyxin": Sentence("Polymyxin"),
 }
+_DRAWN_LAST: Final = ("ordered", "given", "dose")
 _PARTS: Final = ("medications", "recent_medications")
+_GIVEN: Final = "drugs_given"
 
 
 @dataclass(frozen=True, slots=True)
 class _Exposure:
-    """One order or administration under the class it counts to."""
+    """One order, or one drug `given`, under the class it counts to."""
 
     medication: Medication
     group: str
     by_name: bool
+    given: DrugGiven | None = None
 
     @property
     def kind(self) -> str:
-        return "given" if self.medication.source.startswith(_GIVEN) else "ordered"
+        if self.given is None:
+            return "ordered"
+        return "dose" if self.is_moment else "given"
 
     @property
     def is_moment(self) -> bool:
         """Given once, at one time."""
-        return self.kind == "given" and self.medication.end_at is None and self.medication.active is not True
+        drug = self.medication
+        return self.given is not None and not self.given.running and drug.end_at in (None, drug.start_at)
 
 
 def exposure_shown(snapshot: PatientSnapshot, window: LaneWindow) -> LanesShown:
@@ -55,11 +63,21 @@ def exposure_shown(snapshot: PatientSnapshot, window: LaneWindow) -> LanesShown:
 
 
 def _exposures(snapshot: PatientSnapshot) -> Iterator[_Exposure]:
-    for medication in snapshot.medications:
-        facts = recognise(medication)
+    known: dict[Medication, DrugFacts] = {}
+    drugs = [(drug, None) for drug in snapshot.medications] + [(one.drug, one) for one in snapshot.given]
+    for drug, given in drugs:
+        facts = _facts(drug, known)
         by_name = facts.recognition is Recognition.NAME_ONLY
         for group in dict.fromkeys(_group(one) for one in facts.ingredients if one.nephrotoxic):
-            yield _Exposure(medication, group, by_name)
+            yield _Exposure(drug, group, by_name, given)
+
+
+def _facts(drug: Medication, known: dict[Medication, DrugFacts]) -> DrugFacts:
+    """Which drug it is: worked out once for all doses of it, of which intensive care charts hundreds."""
+    same = Medication(drug.text, drug.codes, "", drug.route)
+    if same not in known:
+        known[same] = recognise(same)
+    return known[same]
 
 
 def _group(ingredient: Ingredient) -> str:
@@ -75,16 +93,16 @@ def _is_shown(one: _Exposure, window: LaneWindow) -> bool:
 
 
 def _lane(group: str, found: list[_Exposure], window: LaneWindow) -> SpanLane:
-    kinds = {one.kind for one in found}
     facts = {"drug": window.say.sentence(group)}
-    if kinds == {"given"}:
+    ordered, given = any(one.given is None for one in found), any(one.given for one in found)
+    if not ordered:
         name = window.say.gettext("{drug}, given", **facts)
-    elif kinds == {"ordered"}:
+    elif not given:
         name = window.say.gettext("{drug}, ordered", **facts)
     else:
         name = window.say.gettext("{drug}, ordered and given", **facts)
-    spans = sorted((_span(one, window) for one in found), key=lambda span: span.kind == "given")
-    return SpanLane("drug", name, tuple(spans), window.read_from("recent_medications"))
+    spans = sorted((_span(one, window) for one in found), key=lambda span: _DRAWN_LAST.index(span.kind))
+    return SpanLane("drug", name, tuple(spans), window.read_from("recent_medications" if ordered else _GIVEN))
 
 
 def _span(one: _Exposure, window: LaneWindow) -> Span:
@@ -100,11 +118,21 @@ def _span(one: _Exposure, window: LaneWindow) -> Span:
 
 def _cells(one: _Exposure, window: LaneWindow) -> tuple[str, ...]:
     drug, say = one.medication, window.say
-    known = say.gettext("given") if one.kind == "given" else say.gettext("ordered")
+    known = say.gettext("ordered") if one.given is None else _given_words(one.given, say)
     if one.by_name:
         known = say.gettext("{known}, recognised by its name only", known=known)
     start = window.moment(drug.start_at) if drug.start_at else say.gettext("start not known")
     return (drug.text or say.sentence(one.group), known, start, _end_words(one, window), drug.source)
+
+
+def _given_words(given: DrugGiven, say: Wording) -> str:
+    """ "given, 1000 mg, IV"."""
+    known = say.gettext("given, stopped early") if given.stopped_early else say.gettext("given")
+    dose = ""
+    if given.dose is not None:
+        amount = say.marked(f"{given.dose:.2f}".rstrip("0").rstrip("."))
+        dose = f"{amount} {given.dose_unit}".strip()
+    return ", ".join(part for part in (known, dose, given.drug.route) if part)
 
 
 def _end_words(one: _Exposure, window: LaneWindow) -> str:
@@ -119,11 +147,13 @@ def _end_words(one: _Exposure, window: LaneWindow) -> str:
 def _table(found: list[_Exposure], snapshot: PatientSnapshot, window: LaneWindow) -> LaneTable:
     say = window.say
     rows = tuple(_cells(one, window) for one in found)
-    said = "" if rows else say.gettext("None known in this window.")
-    if any(one.kind == "ordered" for one in found):
-        said = say.gettext("Ordered is not given: whether an ordered drug was given is not read.")
-    read_from = window.read_from("recent_medications")
-    back = say.gettext("Orders that ended are read back to {day}.", day=say.day(read_from)) if read_from else ""
+    said = [say.gettext("Ordered is not given.") if rows else say.gettext("None known in this window.")]
+    if read_from := window.read_from("recent_medications"):
+        said += [say.gettext("Orders that ended are read back to {day}.", day=say.day(read_from))]
+    if reason := window.reason_not_read(snapshot, _GIVEN):
+        said += [say.gettext("Whether an ordered drug was given could not be read: {reason}", reason=reason)]
+    elif read_from := window.read_from(_GIVEN):
+        said += [say.gettext("Doses given are read back to {day}.", day=say.day(read_from))]
     columns = (
         say.gettext("Drug"),
         say.gettext("What is known"),
@@ -132,4 +162,4 @@ def _table(found: list[_Exposure], snapshot: PatientSnapshot, window: LaneWindow
         say.gettext("Source"),
     )
     title = say.gettext("Drugs that can harm kidneys")
-    return LaneTable(title, columns, rows, joined(said, back, window.read_words(snapshot, *_PARTS)))
+    return LaneTable(title, columns, rows, joined(*said, window.read_words(snapshot, *_PARTS)))

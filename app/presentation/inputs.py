@@ -45,13 +45,14 @@ class InputsPanel:
 def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording) -> InputsPanel:
     """What the outcome rests on."""
     rejected = outcome.inputs.rejected or snapshot.rejected
+    not_whole = (*snapshot.incomplete, *snapshot.not_read)
     counted = Counter(say.sentence(r.reason) for r in rejected)
     return InputsPanel(
         used=outcome.inputs.used,
         refused=len(rejected),
         refused_rows=tuple(RefusedRow(r.resource, say.sentence(r.reason)) for r in rejected[:_LISTED]),
         refused_summary=tuple((reason.rstrip(".。"), count) for reason, count in counted.most_common(5)),
-        unread=tuple(f"{_part_words(i.part, say)}: {say.sentence(i.reason)}" for i in snapshot.incomplete),
+        unread=tuple(f"{_part_words(i.part, say)}: {say.sentence(i.reason)}" for i in not_whole),
         warnings=tuple(_warnings(outcome, snapshot, rejected, say)),
         reasons=tuple(say.sentence(r.text) for r in outcome.reasons if not r.code.endswith(INCOMPLETE)),
     )

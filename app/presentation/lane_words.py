@@ -58,6 +58,10 @@ class LaneWindow:
             return self.say.gettext("This could not be read whole: something may be missing.")
         return ""
 
+    def reason_not_read(self, snapshot: PatientSnapshot, key: str) -> str:
+        """Why a part that is only shown could not be read, as a sentence; empty where it was."""
+        return next((self.say.sentence(gap.reason) for gap in snapshot.not_read if gap.part == key), "")
+
 
 def joined(*sentences: str) -> str:
     """Those that say something."""

@@ -1,4 +1,4 @@
-// The course read out value by value, by arrow keys or a pointer. Without it the tables below say the same.
+// The course read out by arrow keys or a pointer, value by value and event by event. Without it the tables say the same.
 (() => {
   "use strict";
   const box = document.getElementById("course-box");
@@ -7,18 +7,17 @@
   const slider = row.querySelector("input");
   const output = row.querySelector("output");
 
+  const middle = (dot) => Number(dot.dataset.x);
+
   // Of the charts for wide and for narrow panels one is shown.
   const charts = [...box.querySelectorAll(".course")].map((svg) => {
     const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
     cursor.setAttribute("class", "course-cursor");
-    return { svg, cursor, dots: [...svg.querySelectorAll(".course-dot")] };
+    const dots = [...svg.querySelectorAll("[data-x]")].sort((a, b) => middle(a) - middle(b));
+    return { svg, cursor, dots };
   });
   const count = charts[0]?.dots.length ?? 0;
   if (!count) return;
-  const middle = (dot) => {
-    const at = dot.getBBox();
-    return at.x + at.width / 2;
-  };
 
   const leave = () => {
     for (const chart of charts) {
@@ -35,7 +34,7 @@
       const [top, bottom] = svg.dataset.reach.split(" ");
       const ends = { x1: middle(dot), x2: middle(dot), y1: top, y2: bottom };
       Object.entries(ends).forEach(([name, value]) => cursor.setAttribute(name, value));
-      svg.insertBefore(cursor, dots[0]);
+      svg.insertBefore(cursor, svg.querySelector(".course-dot"));
       dot.classList.add("course-dot--read");
       output.textContent = dot.querySelector("title").textContent;
     }

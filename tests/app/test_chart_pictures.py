@@ -24,7 +24,7 @@ from model.snapshot import (
     PatientSnapshot,
 )
 from tests.builders.assessed import NOW, creatinine, in_aki, no_aki, snapshot
-from tests.builders.courses import DIALYSIS, DIRTY, STAGE_2
+from tests.builders.courses import AFTER_SURGERY, DIALYSIS, DIRTY, STAGE_2
 
 ZURICH: Final = ZoneInfo("Europe/Zurich")
 PICTURES: Final = Path(__file__).parent / "pictures"
@@ -38,6 +38,8 @@ STATES: Final[dict[str, tuple[Outcome, PatientSnapshot, Wording, Frame]]] = {
     "stage-2": (in_aki(2), STAGE_2, ENGLISH, WIDE),
     "stage-2-narrow": (in_aki(2), STAGE_2, ENGLISH, NARROW),
     "stage-2-german-moles": (in_aki(2), STAGE_2, GERMAN, WIDE),
+    "after-surgery": (in_aki(2), AFTER_SURGERY, ENGLISH, WIDE),
+    "after-surgery-narrow": (in_aki(2), AFTER_SURGERY, ENGLISH, NARROW),
     "dialysis": (MAINTENANCE, DIALYSIS, ENGLISH, WIDE),
     "one-point": (replace(no_aki(), kdigo=None), snapshot(creatinine(5, 1.6)), ENGLISH, WIDE),
     "dirty": (no_aki(), DIRTY, ENGLISH, WIDE),
@@ -87,7 +89,8 @@ def test_not_steady_egfr_has_another_shape_than_a_steady_one() -> None:
 def test_ordered_given_and_unknown_ends_are_told_apart_by_shape() -> None:
     picture = drawn("stage-2")
     assert 'class="span span--ordered"' in picture
-    assert 'class="span span--given"' in picture
+    assert 'class="span span--dose"' in picture
+    assert 'class="span span--given"' in drawn("after-surgery")
     assert 'class="span-open span-open--ordered"' in picture
 
 

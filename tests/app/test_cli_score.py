@@ -10,7 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import COMMANDS, main
-from tests.builders.fhir import PATIENT_ID, bundle, condition, observation, patient
+from tests.builders.fhir import (
+    PATIENT_ID,
+    bundle,
+    condition,
+    encounter,
+    imaging_study,
+    medication_administration,
+    observation,
+    patient,
+    procedure,
+)
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
@@ -40,6 +50,20 @@ def test_score_prints_the_assessment_as_json() -> None:
     assert told["patient_id"] == PATIENT_ID
     assert told["kdigo"]["stage"] == 2
     assert told["assessed_at"].startswith("2026-11-21T14:00:00")
+
+
+def test_score_takes_bundles_with_what_is_only_shown_and_says_the_same() -> None:
+    more = [
+        medication_administration(),
+        imaging_study(),
+        procedure("http://fhir.de/CodeSystem/bfarm/ops", "5-361.03"),
+        encounter(location=[{"location": {"display": "ICU"}}]),
+    ]
+    plain = chart((60, 0.9), (3, 2.0))
+    plain["entry"] += [{"resource": encounter()}]
+    richer = {**plain, "entry": plain["entry"] + [{"resource": one} for one in more]}
+    told = [json.loads(run("score", "-", "--json", given=json.dumps(one)).stdout) for one in (plain, richer)]
+    assert told[0] == told[1]
 
 
 def test_score_at_a_time_uses_nothing_later() -> None:

@@ -1,5 +1,6 @@
 """The lanes below the creatinines: where things are drawn, and what the tables say of them."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,15 +12,26 @@ from hypothesis import strategies as st
 
 import app as app_package
 from app.chart import NARROW, WIDE, Course, CoursePoint, Frame, LanePoint, LaneStep, Span, SpanLane, ValueLane
-from app.chart.lanes import SHORTEST_BAR
+from app.chart.lanes import MARK_RADIUS, SHORTEST_BAR
 from app.chart.layout import lay_out
 from app.chart.svg import course_svg
 from app.presentation.course import CoursePanel, course_panel
+from app.presentation.inputs import inputs_panel
 from app.presentation.lane_words import LaneTable
 from app.presentation.wording import Wording
-from model.snapshot import Coding, Concept, Incomplete, Medication, PatientSnapshot, ProcedureDone, Stay
+from model.snapshot import (
+    Coding,
+    Concept,
+    DrugGiven,
+    Incomplete,
+    Medication,
+    Operation,
+    PatientSnapshot,
+    ProcedureDone,
+    Stay,
+)
 from tests.builders.assessed import NOW, creatinine, in_aki, no_aki, snapshot
-from tests.builders.courses import DIALYSIS, DIRTY, STAGE_2, urine, weight, with_series
+from tests.builders.courses import AFTER_SURGERY, DIALYSIS, DIRTY, STAGE_2, given_drug, urine, weight, with_series
 
 END = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
 ZURICH = ZoneInfo("Europe/Zurich")
@@ -33,8 +45,10 @@ spans = st.builds(
     Span,
     st.none() | moments,
     st.none() | moments,
-    st.sampled_from(["ordered", "given", "stay", "treatment"]),
+    st.sampled_from(["ordered", "given", "dose", "stay", "unit", "treatment", "event"]),
     st.just("<drug> & more"),
+    st.sampled_from(["", "diamond", "triangle"]),
+    st.booleans(),
 )
 value_lanes = st.builds(
     lambda points, pairs, limit, read_from: ValueLane(
@@ -77,6 +91,9 @@ def test_nothing_of_a_lane_is_drawn_outside_its_strip(drawn: Course, frame: Fram
         for bar in placed.bars:
             assert left <= bar.x1 <= bar.x2 - SHORTEST_BAR + 1e-6
             assert bar.x2 <= right + 1e-6
+            assert left <= bar.mark_x - MARK_RADIUS
+            assert bar.mark_x + MARK_RADIUS <= right
+            assert placed.bottom - placed.top >= 2 * MARK_RADIUS
         if isinstance(placed.lane, ValueLane):
             assert all(placed.top <= placed.y(p.value) <= placed.bottom for p in placed.lane.points)
         assert placed.unread_to is None or left < placed.unread_to <= right
@@ -109,7 +126,8 @@ def test_drawing_with_lanes_is_well_formed_and_escaped(drawn: Course) -> None:
 
 
 def test_overlapping_orders_of_one_class_are_two_bars_in_one_row() -> None:
-    chart = replace(STAGE_2, medications=tuple(order(n, NOW - timedelta(hours=50 - n)) for n in range(2)))
+    orders = tuple(order(n, NOW - timedelta(hours=50 - n)) for n in range(2))
+    chart = replace(STAGE_2, medications=orders, given=())
     rows = [lane for lane in lanes_of(chart) if lane.key == "drug"]
     assert [row.name for row in rows] == ["Vancomycin, ordered"]
     assert isinstance(rows[0], SpanLane)
@@ -192,15 +210,11 @@ def test_what_was_not_read_is_marked_as_not_read() -> None:
         ),
         (order(1, None), ("ordered", "start not known", "still active")),
         (
-            replace(order(1, NOW - timedelta(hours=5), active=False), source="MedicationAdministration/1"),
-            ("given", "21 Nov 2026, 10:05", "at that time"),
-        ),
-        (
             replace(order(1, NOW - timedelta(hours=5)), codes=frozenset()),
             ("ordered, recognised by its name only", "21 Nov 2026, 10:05", "still active"),
         ),
     ],
-    ids=["active", "ended without a time", "ended", "begin unknown", "given once", "by name"],
+    ids=["active", "ended without a time", "ended", "begin unknown", "by name"],
 )
 def test_table_says_what_is_known_of_an_exposure(drug: Medication, said: tuple[str, ...]) -> None:
     (row,) = table(with_drugs(drug), "Drugs that can harm kidneys").rows
@@ -216,6 +230,101 @@ def test_orders_of_the_future_and_of_harmless_drugs_are_not_drawn() -> None:
 def test_order_is_never_shown_as_given() -> None:
     words = table(with_drugs(order(1, NOW - timedelta(hours=5))), "Drugs that can harm kidneys").words
     assert "Ordered is not given" in words
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "kind"),
+    [
+        (given_drug(hours=5, dose=1000.0, dose_unit="mg"), ("given, 1000 mg", "at that time"), "dose"),
+        (given_drug(hours=5, dose=0.5, dose_unit="g", route="IV"), ("given, 0.5 g, IV", "at that time"), "dose"),
+        (given_drug(hours=5, until=3), ("given", "21 Nov 2026, 12:05"), "given"),
+        (
+            given_drug(hours=5, until=4, stopped_early=True),
+            ("given, stopped early", "21 Nov 2026, 11:05"),
+            "given",
+        ),
+        (given_drug(hours=5, running=True), ("given", "still active"), "given"),
+    ],
+    ids=["once", "with a route", "as an infusion", "stopped", "running"],
+)
+def test_table_and_drawing_say_how_a_drug_was_given(given: DrugGiven, said: tuple[str, str], kind: str) -> None:
+    chart = snapshot(creatinine(40, 1.0), creatinine(3, 1.2), given=(given,))
+    (row,) = table(chart, "Drugs that can harm kidneys").rows
+    assert row == ("Vancomycin 1 g", said[0], "21 Nov 2026, 10:05", said[1], given.drug.source)
+    (lane,) = [lane for lane in lanes_of(chart) if isinstance(lane, SpanLane)]
+    assert (lane.name, [span.kind for span in lane.spans]) == ("Vancomycin, given", [kind])
+
+
+def test_doses_are_drawn_over_the_order_they_belong_to() -> None:
+    (row,) = [
+        lane for lane in lanes_of(AFTER_SURGERY) if isinstance(lane, SpanLane) and lane.name.startswith("Vanco")
+    ]
+    assert row.name == "Vancomycin, ordered and given"
+    assert [span.kind for span in row.spans] == ["ordered", *["dose"] * 5]
+
+
+def test_running_infusion_reaches_to_now_and_a_harmless_drug_given_is_not_drawn() -> None:
+    harmless = replace(
+        given_drug(hours=2), drug=Medication("Paracetamol", frozenset(), "MedicationAdministration/2")
+    )
+    chart = snapshot(creatinine(3, 1.2), given=(given_drug(hours=5, running=True), harmless))
+    (lane,) = [lane for lane in lanes_of(chart) if isinstance(lane, SpanLane)]
+    assert [span.end for span in lane.spans] == [NOW]
+
+
+def test_drugs_given_that_could_not_be_read_are_named_with_the_reason_and_frighten_nobody() -> None:
+    gap = Incomplete("drugs_given", "not-found", "The EHR does not offer this part of the chart.")
+    chart = replace(with_drugs(order(1, NOW - timedelta(hours=5))), not_read=(gap,))
+    words = table(chart, "Drugs that can harm kidneys").words
+    assert "given could not be read: The EHR does not offer this part of the chart." in words
+    assert "could not be read whole" not in words
+
+
+def test_operations_contrast_and_intensive_care_are_rows_with_their_own_forms() -> None:
+    rows = {
+        lane.name: lane for lane in lanes_of(AFTER_SURGERY) if isinstance(lane, SpanLane) and lane.key == "event"
+    }
+    assert list(rows) == ["In hospital", "Intensive care", "Operation", "Contrast given"]
+    assert {span.mark for span in rows["Operation"].spans} == {"diamond"}
+    assert {span.mark for span in rows["Contrast given"].spans} == {"triangle"}
+    assert [span.day_only for span in rows["Operation"].spans] == [False, True]
+    assert {span.kind for span in rows["Intensive care"].spans} == {"unit"}
+
+
+def test_table_of_events_names_what_when_and_from_where() -> None:
+    rows = {row[3]: row[:3] for row in table(AFTER_SURGERY, "Events").rows}
+    assert rows["Procedure/1"] == ("Operation: Coronary bypass", "18 Nov 2026, 15:05", "18 Nov 2026, 20:05")
+    assert rows["Procedure/2"][1:] == ("16 Nov 2026", "time unknown")
+    assert rows["Procedure/3"] == ("Contrast given: Coronary arteriography", "17 Nov 2026, 11:05", "")
+    assert rows["ImagingStudy/4"][0] == "Contrast given: CT abdomen w contrast, recognised by its name only"
+    assert rows["Encounter/3"][0] == "Intensive care: Cardiac ICU, recognised by its name only"
+
+
+def test_imaging_that_could_not_be_read_is_named_beside_the_events() -> None:
+    gap = Incomplete("imaging", "forbidden", "The EHR does not permit reading this part of the chart.")
+    words = table(snapshot(creatinine(3, 1.2), not_read=(gap,)), "Events").words
+    assert "Imaging examinations could not be read: The EHR does not permit" in words
+
+
+def test_what_is_only_shown_changes_no_word_of_warning() -> None:
+    gap = Incomplete("drugs_given", "forbidden", "The EHR does not permit reading this part of the chart.")
+    chart = snapshot(creatinine(3, 1.2))
+    calm, refused = (inputs_panel(no_aki(), one, SAY) for one in (chart, replace(chart, not_read=(gap,))))
+    assert refused.warnings == calm.warnings
+    assert refused.unread == ("drugs given: The EHR does not permit reading this part of the chart.",)
+
+
+def test_undated_operation_is_in_the_table_and_not_in_the_drawing() -> None:
+    chart = snapshot(creatinine(3, 1.0), operations=(Operation("Bypass", "Procedure/9"),))
+    assert [row[1] for row in table(chart, "Events").rows] == ["date not known"]
+    assert all(lane.key != "event" for lane in lanes_of(chart))
+
+
+def test_read_out_stops_at_events_too_from_left_to_right() -> None:
+    course = panel(AFTER_SURGERY).course
+    assert course is not None
+    stops = re.findall(r'data-x="([0-9.]+)"', str(course_svg(course, WIDE)))
+    assert len(stops) == len(course.points) + 4
 
 
 def test_dialysis_and_stays_are_rows_of_their_own_and_the_unasked_is_named() -> None:

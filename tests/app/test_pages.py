@@ -327,12 +327,16 @@ def test_each_look_at_a_patient_is_recorded(client: FlaskClient, services: AppSe
 def test_a_look_names_the_chart_entries_it_rests_on_and_no_value(
     client: FlaskClient, services: AppServices, reader: FakeReader
 ) -> None:
-    reader.answer = replace(RISING, incomplete=(Incomplete("labs", "upstream-unavailable", "No answer."),))
+    reader.answer = replace(
+        RISING,
+        incomplete=(Incomplete("labs", "upstream-unavailable", "No answer."),),
+        not_read=(Incomplete("drugs_given", "forbidden", "Not permitted."),),
+    )
     client.get(launched(client, services, patient="p-inputs"))
     (seen,) = [event for event in services.audit.events() if event.get("patient_id") == "p-inputs"]
     assert seen["inputs"][0] == "Observation/cr-3"
     assert set(seen["inputs"]) >= {m.source for m in RISING.series[Analyte.CREATININE]}
-    assert seen["unread"] == ["labs: upstream-unavailable"]
+    assert seen["unread"] == ["drugs_given: forbidden", "labs: upstream-unavailable"]
     assert "1.9" not in json.dumps(seen["inputs"])
 
 

@@ -41,7 +41,16 @@ def test_a_launch_costs_one_token_request_before_the_charts_single_round(
 ) -> None:
     ehr.answers["/fhir/Patient/p1"] = lambda _: json_response({"resourceType": "Patient", "id": "p1"})
     empty = {"resourceType": "Bundle", "type": "searchset", "entry": []}
-    for kind in ("Observation", "Condition", "MedicationRequest", "Procedure", "Encounter"):
+    kinds = (
+        "Observation",
+        "Condition",
+        "MedicationRequest",
+        "MedicationAdministration",
+        "ImagingStudy",
+        "Procedure",
+        "Encounter",
+    )
+    for kind in kinds:
         ehr.answers[f"/fhir/{kind}"] = lambda _: json_response(empty)
     services = open_services(settings_for(tmp_path), ehrs=local_ehrs(ehr_table(ehr.base_url)), clock=clock)
     client = create_app(services=services).test_client()

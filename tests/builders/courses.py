@@ -9,11 +9,15 @@ from model.snapshot import (
     Coding,
     Comparator,
     Concept,
+    ContrastGiven,
+    DrugGiven,
     Measurement,
     Medication,
+    Operation,
     PatientSnapshot,
     ProcedureDone,
     Stay,
+    UnitStay,
 )
 from tests.builders.assessed import NOW, creatinine, snapshot
 
@@ -38,8 +42,23 @@ def weight(kg: float) -> Measurement:
 
 
 def drug(name: str, code: str, source: str, **more: Any) -> Medication:
-    """An order or administration by RxNorm code; which of both its source says."""
+    """A drug by RxNorm code."""
     return Medication(name, frozenset({Coding(RXNORM, code)}), source, **more)
+
+
+def given(
+    name: str, code: str, source: str, since: timedelta, until: timedelta | None = None, **more: Any
+) -> DrugGiven:
+    """A dose given so long ago, or an infusion until then."""
+    end = None if until is None else NOW - until
+    about = {"active": bool(more.get("running")), "route": more.pop("route", None)}
+    return DrugGiven(drug(name, code, source, start_at=NOW - since, end_at=end, **about), **more)
+
+
+def given_drug(*, hours: float, until: float | None = None, **more: Any) -> DrugGiven:
+    """Vancomycin, so many hours ago."""
+    end = None if until is None else ago(until)
+    return given("Vancomycin 1 g", "11124", "MedicationAdministration/1", ago(hours), end, **more)
 
 
 def with_series(chart: PatientSnapshot, *others: Measurement) -> PatientSnapshot:
@@ -67,7 +86,9 @@ STAGE_2: Final = with_series(
                 end_at=NOW - ago(60),
             ),
             drug("Ibuprofen 400 MG", "5640", "MedicationRequest/3", active=False, start_at=NOW - ago(30)),
-            drug("Ibuprofen 400 MG", "5640", "MedicationAdministration/4", active=False, start_at=NOW - ago(28)),
+        ),
+        given=(
+            given("Ibuprofen 400 MG", "5640", "MedicationAdministration/4", ago(28), dose=400, dose_unit="mg"),
         ),
         stays=(
             Stay("EMER", "Encounter/1", NOW - ago(120), NOW - ago(112)),
@@ -106,4 +127,35 @@ DIRTY: Final = snapshot(
         drug("Gentamicin", "1596450", "MedicationRequest/1", active=None, start_at=NOW - ago(40)),
         drug("Naproxen", "7258", "MedicationRequest/2", active=True),
     ),
+)
+_MIDNIGHT: Final = (NOW - ago(120)).replace(hour=0, minute=0, second=0, microsecond=0)
+AFTER_SURGERY: Final = with_series(
+    snapshot(
+        creatinine(150, 0.9),
+        creatinine(60, 1.0),
+        creatinine(30, 1.4),
+        creatinine(4, 1.8),
+        medications=(drug("Vancomycin 1 g", "11124", "MedicationRequest/1", active=True, start_at=NOW - ago(70)),),
+        given=(
+            *(
+                given("Vancomycin 1 g", "11124", f"MedicationAdministration/{n}", ago(68 - 12 * n), dose=1000.0)
+                for n in range(5)
+            ),
+            given("Gentamicin", "1596450", "MedicationAdministration/9", ago(50), ago(42), stopped_early=True),
+            given("Amphotericin B", "732", "MedicationAdministration/10", ago(3), running=True),
+        ),
+        operations=(
+            Operation("Coronary bypass", "Procedure/1", NOW - ago(72), NOW - ago(67)),
+            Operation(
+                "Closure of the sternum", "Procedure/2", _MIDNIGHT, _MIDNIGHT + timedelta(days=1), day_only=True
+            ),
+        ),
+        contrast=(
+            ContrastGiven("Coronary arteriography", "Procedure/3", NOW - ago(100), NOW - ago(100)),
+            ContrastGiven("CT abdomen w contrast", "ImagingStudy/4", NOW - ago(20), NOW - ago(20), by_name=True),
+        ),
+        unit_stays=(UnitStay("Cardiac ICU", "Encounter/3", NOW - ago(67), NOW - ago(24), by_name=True),),
+        stays=(Stay("IMP", "Encounter/2", NOW - ago(110)),),
+    ),
+    weight(80),
 )

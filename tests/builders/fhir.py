@@ -111,6 +111,32 @@ def medication_request(code: str = "5640", text: str = "Ibuprofen", **changes: A
     return _with(resource, changes)
 
 
+def medication_administration(code: str = "11124", text: str = "Vancomycin", **changes: Any) -> Json:
+    """A dose that was given, by default vancomycin by its RxNorm ingredient."""
+    resource = {
+        "resourceType": "MedicationAdministration",
+        "id": f"g{next(_numbers)}",
+        "status": "completed",
+        "medicationCodeableConcept": concept("http://www.nlm.nih.gov/research/umls/rxnorm", code, text),
+        "subject": subject(),
+        "effectiveDateTime": AT,
+    }
+    return _with(resource, changes)
+
+
+def imaging_study(code: str = "24628-0", text: str = "CT Chest W contrast IV", **changes: Any) -> Json:
+    """A study that was taken, by default computed tomography of the chest with contrast by its LOINC code."""
+    resource = {
+        "resourceType": "ImagingStudy",
+        "id": f"i{next(_numbers)}",
+        "status": "available",
+        "subject": subject(),
+        "started": AT,
+        "procedureCode": [concept(LOINC, code, text)],
+    }
+    return _with(resource, changes)
+
+
 def encounter(setting: str = "IMP", **changes: Any) -> Json:
     """A stay that began on 28 February 2026 and goes on."""
     resource = {

@@ -15,7 +15,7 @@ from cds_hooks.hook_request import FhirGrant, HookRequest
 from model.analytes import Analyte
 from model.snapshot import Incomplete, Measurement, PatientSnapshot, Sex
 from patient_context.errors import ChartProtected, PatientMismatch, UpstreamRefused, UpstreamUnavailable
-from patient_context.queries import QUERY_KEYS
+from patient_context.queries import ASSESSED_KEYS
 from patient_context.reader import FhirAccess
 from patient_context.reading import DEFAULT_READING, SiteReading
 from tests.builders.cds import (
@@ -29,7 +29,7 @@ from tests.builders.cds import (
     patient,
     searchset,
 )
-from tests.builders.fhir import break_the_glass
+from tests.builders.fhir import break_the_glass, imaging_study, medication_administration
 
 TWO = (creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 GRANT = FhirGrant(EHR, "token")
@@ -136,7 +136,7 @@ def test_only_what_is_absent_is_fetched_within_the_time_left() -> None:
 
 def test_without_prefetch_everything_is_fetched() -> None:
     chart, reader = read({}, fetched(1.0, birth_date=NOW.date(), sex=Sex.FEMALE), grant=GRANT)
-    assert set(reader.asked[0][1]) == set(QUERY_KEYS)
+    assert set(reader.asked[0][1]) == set(ASSESSED_KEYS)
     assert (values(chart), chart.snapshot.sex) == ([1.0], Sex.FEMALE)
 
 
@@ -260,6 +260,19 @@ class TestStrangeKeys:
         assert chart.snapshot.sex is Sex.FEMALE
         assert [stay.setting for stay in chart.snapshot.stays] == ["IMP"]
         assert reader.asked == []
+
+    def test_what_no_hook_asks_for_is_read_where_it_was_sent(self) -> None:
+        ours = {"subject": {"reference": f"Patient/{PATIENT}"}}
+        prefetch = full_prefetch(*TWO) | {
+            "mar": searchset(medication_administration(**ours)),
+            "imaging": imaging_study(**ours),
+        }
+        for sent in (prefetch, {**prefetch, "labs": ...}):
+            chart, reader = read({name: value for name, value in sent.items() if value is not ...})
+            assert [one.drug.text for one in chart.snapshot.given] == ["Vancomycin"]
+            assert [one.text for one in chart.snapshot.contrast] == ["CT Chest W contrast IV"]
+            assert chart.snapshot.medications == ()
+            assert reader.asked == []
 
     def test_two_strange_bundles_of_creatinine_are_both_read(self) -> None:
         chart, _ = read({"a": searchset(TWO[0]), "b": searchset(TWO[1]), "patient": patient()})

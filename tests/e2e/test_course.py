@@ -17,12 +17,14 @@ def test_arrow_keys_read_out_every_value_of_the_course_in_turn(
     open_alone(page, demo, "stage_2")
     slider = page.get_by_role("slider", name="Values along the course")
     slider.focus()
-    count = page.locator(".course--wide .course-dot").count()
+    stops = page.locator(".course--wide [data-x]")
+    count = stops.count()
     read = [page.locator("#course-reader output").inner_text()]
     for _ in range(count - 1):
         page.keyboard.press("ArrowLeft")
         read.append(page.locator("#course-reader output").inner_text())
-    titles = page.locator(".course--wide .course-dot title").all_text_contents()
+    places = [(float(one.get_attribute("data-x") or "nan"), one.text_content()) for one in stops.all()]
+    titles = [text for _, text in sorted(places, key=lambda place: place[0])]
     assert read == titles[::-1]
     expect(slider).to_have_attribute("aria-valuetext", f"1 of {count}")
     expect(page.locator(".course--wide .course-dot--read")).to_have_count(1)

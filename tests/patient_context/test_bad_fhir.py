@@ -11,7 +11,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from model.analytes import Analyte
-from model.snapshot import PatientSnapshot, ProcedureDone
+from model.snapshot import (
+    ContrastGiven,
+    DrugGiven,
+    Medication,
+    Operation,
+    PatientSnapshot,
+    ProcedureDone,
+    UnitStay,
+)
 from patient_context.assembly import read_chart, snapshot_of
 from patient_context.bundles import Entry
 from patient_context.errors import BundleUnreadable, JsonRefused
@@ -23,6 +31,8 @@ from tests.builders.fhir import (
     bundle,
     condition,
     encounter,
+    imaging_study,
+    medication_administration,
     medication_request,
     observation,
     patient,
@@ -41,6 +51,8 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "procedure": procedure,
     "order": medication_request,
     "stay": encounter,
+    "given": medication_administration,
+    "imaging": imaging_study,
 }
 
 
@@ -147,12 +159,31 @@ def said(snapshot: PatientSnapshot) -> Iterator[str]:
         codes = f"{len(drug.codes)} code{'' if len(drug.codes) == 1 else 's'}"
         yield f"drug {drug.text}, {codes}, {'active' if drug.active else 'inactive'}"
     yield from (f"stay {stay.setting}" for stay in snapshot.stays)
+    yield from (given_words(one) for one in snapshot.given)
+    yield from (f"operation {done.text} {when(done)}" for done in snapshot.operations)
+    yield from (f"contrast {one.text} {when(one)}{_by_name(one)}" for one in snapshot.contrast)
+    yield from (f"intensive care {unit.unit} {when(unit)}{_by_name(unit)}" for unit in snapshot.unit_stays)
     yield from (f"rejected {rejected.code}" for rejected in snapshot.rejected)
     yield from (f"incomplete {part.part} {part.code}" for part in snapshot.incomplete)
 
 
-def when(done: ProcedureDone) -> str:
+def given_words(one: DrugGiven) -> str:
+    dose = f", {one.dose:g} {one.dose_unit}".rstrip() if one.dose is not None else ""
+    route = f", {one.drug.route}" if one.drug.route else ""
+    early = ", stopped early" if one.stopped_early else ""
+    running = "" if one.running or one.drug.end_at is not None else " once"
+    found = when(one.drug) if not running else f"{one.drug.start_at:%Y-%m-%dT%H:%M}"
+    return f"given {one.drug.text}{dose}{route}{early} {found}{running}"
+
+
+def _by_name(one: ContrastGiven | UnitStay) -> str:
+    return " by its name" if one.by_name else ""
+
+
+def when(done: ProcedureDone | Operation | ContrastGiven | UnitStay | Medication) -> str:
     if done.start_at is None:
         return "undated"
+    if isinstance(done, Operation | ContrastGiven) and done.day_only:
+        return f"on {done.start_at:%Y-%m-%d}"
     start = f"{done.start_at:%Y-%m-%dT%H:%M}"
     return f"{start} to {done.end_at:%Y-%m-%dT%H:%M}" if done.end_at else f"{start} running"

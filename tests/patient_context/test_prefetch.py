@@ -5,8 +5,17 @@ import pytest
 
 from model.analytes import Analyte
 from patient_context.mapping import merge, snapshot_from_prefetch, snapshot_from_resources
-from patient_context.queries import PREFETCH_KEYS, QUERY_KEYS
-from tests.builders.fhir import concept, observation, operation_outcome, patient, searchset, subject
+from patient_context.queries import ASSESSED_KEYS, PREFETCH_KEYS
+from tests.builders.fhir import (
+    concept,
+    imaging_study,
+    medication_administration,
+    observation,
+    operation_outcome,
+    patient,
+    searchset,
+    subject,
+)
 
 READ_AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NO_RESULTS = {
@@ -42,9 +51,28 @@ def test_an_absent_key_is_missing_with_every_query_behind_it() -> None:
     assert [(gap.part, gap.code) for gap in found.unread] == [(key, "not-supplied") for key in found.missing]
 
 
+def test_what_is_only_shown_and_not_sent_is_not_missing() -> None:
+    found = read(whole())
+    assert found.missing == ()
+    assert found.snapshot.not_read == ()
+
+
+def test_what_is_only_shown_is_merged_with_the_rest() -> None:
+    sent = read(whole(drugs_given=searchset(medication_administration(id="a")))).snapshot
+    fetched = snapshot_from_resources(
+        [medication_administration(id="b"), imaging_study(id="c")], patient_id="p1", read_at=READ_AT
+    )
+    both = merge(sent, fetched, fetched_keys=("drugs_given", "imaging"))
+    assert [one.drug.source for one in both.given] == [
+        "MedicationAdministration/a",
+        "MedicationAdministration/b",
+    ]
+    assert [one.source for one in both.contrast] == ["ImagingStudy/c"]
+
+
 @pytest.mark.parametrize("prefetch", [None, {}, [], "prefetch"])
 def test_without_prefetch_everything_is_missing(prefetch: Any) -> None:
-    assert read(prefetch).missing == QUERY_KEYS
+    assert read(prefetch).missing == ASSESSED_KEYS
 
 
 @pytest.mark.parametrize("answer", [operation_outcome(), searchset(operation_outcome()), 7, [], {"entry": []}])

@@ -5,8 +5,11 @@ import pytest
 
 from patient_context.codes import CREATININE_CODES, REFUSED_TESTS, TESTS
 from patient_context.queries import (
+    ASSESSED_KEYS,
     PREFETCH_KEYS,
     QUERIES,
+    QUERY_KEYS,
+    SHOWN_ONLY,
     PrefetchVariant,
     is_permitted,
     permits,
@@ -83,3 +86,17 @@ def test_patients_are_searched_for_at_the_users_level_only() -> None:
 def test_a_grant_permits_only_what_it_says(granted: str, permitted: bool) -> None:
     query = next(q for q in QUERIES if q.key == "creatinine")
     assert is_permitted(frozenset({granted}), query) is permitted
+
+
+def test_what_is_only_shown_is_never_prefetched_and_comes_last() -> None:
+    """The reader waits for the queries before it; a hook needs none of it."""
+    assert [query.key for query in SHOWN_ONLY] == ["drugs_given", "imaging"]
+    assert QUERIES[-len(SHOWN_ONLY) :] == SHOWN_ONLY
+    for variant in BOTH:
+        templates = " ".join(prefetch_templates(variant).values())
+        assert "MedicationAdministration" not in templates
+        assert "ImagingStudy" not in templates
+
+
+def test_every_query_is_either_assessed_or_only_shown() -> None:
+    assert {*ASSESSED_KEYS, *(query.key for query in SHOWN_ONLY)} == set(QUERY_KEYS)

@@ -21,6 +21,7 @@ from patient_context.reading import SiteReading
 from tests.builders.fhir import (
     break_the_glass,
     concept,
+    medication_administration,
     medication_request,
     observation,
     operation_outcome,
@@ -363,3 +364,81 @@ def test_an_address_outside_the_base_is_outside(address: str) -> None:
 )
 def test_an_address_under_the_base_is_inside(address: str) -> None:
     assert is_under(address, "https://ehr.example/fhir/")
+
+
+# --- what is only shown -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (404, "not-found"),
+        (400, "unavailable"),
+        (forbidden(b"{}"), "forbidden"),
+        (401, "unauthorized"),
+        (503, "unavailable"),
+        (b"<html>", "unreadable"),
+    ],
+    ids=["not offered", "refused parameters", "forbidden", "refused by the token", "down", "no FHIR"],
+)
+def test_an_ehr_that_refuses_what_is_only_shown_leaves_nothing_in_doubt(
+    ehr: Any, session: requests.Session, answer: Any, code: str
+) -> None:
+    ehr.on(CREATININE, searchset(observation()))
+    ehr.on("MedicationAdministration?", answer)
+    ehr.on("ImagingStudy?", answer)
+    snapshot = chart(ehr, session)
+    assert (creatinines(snapshot), gaps(snapshot)) == ([1.0], [])
+    assert [(gap.part, gap.code) for gap in snapshot.not_read] == [("drugs_given", code), ("imaging", code)]
+
+
+def test_without_the_scopes_what_is_only_shown_is_not_even_asked_for(ehr: Any, session: requests.Session) -> None:
+    kinds = ("Patient", "Observation", "Condition", "MedicationRequest", "Procedure", "Encounter")
+    snapshot = chart(ehr, session, scopes=frozenset(f"patient/{kind}.read" for kind in kinds))
+    assert gaps(snapshot) == []
+    assert [gap.part for gap in snapshot.not_read] == ["drugs_given", "imaging"]
+    assert not any("Administration" in target or "Imaging" in target for target, _ in ehr.requests)
+
+
+def test_what_is_only_shown_is_not_waited_for_longer_than_a_moment(
+    ehr: Any, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("patient_context.reader._GRACE_SECONDS", 0.05)
+    answered = threading.Event()
+
+    def late(_: Any) -> Response:
+        answered.wait(10)
+        return Response(status=404)
+
+    ehr.on("MedicationAdministration?", late)
+    try:
+        snapshot = chart(ehr, session)
+    finally:
+        answered.set()
+    assert [(gap.part, gap.code) for gap in snapshot.not_read] == [("drugs_given", "timeout")]
+    assert gaps(snapshot) == []
+
+
+def test_a_chart_of_which_only_the_shown_came_is_no_chart(ehr: Any, session: requests.Session) -> None:
+    for kind in ("Observation", "Condition", "MedicationRequest", "Procedure", "Encounter"):
+        ehr.on(f"{kind}?", 503)
+    ehr.on("Patient/p1", 503)
+    with pytest.raises(UpstreamUnavailable):
+        chart(ehr, session)
+
+
+def test_a_drug_given_by_reference_is_read_like_one_that_is_ordered(ehr: Any, session: requests.Session) -> None:
+    dose = medication_administration(
+        medicationCodeableConcept=None, medicationReference={"reference": "Medication/d"}
+    )
+    drug = {"resourceType": "Medication", "id": "d", "code": concept("rx", "11124", "Vancomycin")}
+    ehr.on("MedicationAdministration?", searchset(dose))
+    ehr.on("Medication/d", drug)
+    (given,) = chart(ehr, session).given
+    assert given.drug.text == "Vancomycin"
+
+
+def test_drugs_given_are_asked_for_with_the_time_oracle_wants(ehr: Any, session: requests.Session) -> None:
+    chart(ehr, session)
+    (asked,) = (target for target, _ in ehr.requests if target.startswith("MedicationAdministration"))
+    assert "effective-time=ge2026-02-22T00%3A00%3A00Z" in asked or "effective-time=ge2026-02-22T00:00:00Z" in asked
