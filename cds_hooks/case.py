@@ -10,6 +10,7 @@ from model.assessment import Assessment, KdigoStaging, Outcome, Prediction
 from model.forecasts import forecast_of
 from model.snapshot import Concept, PatientSnapshot
 
+_NO_MODEL = frozenset({"model_unavailable", "recalibration_refused", "recalibration_expired"})
 _EPISODE = timedelta(days=7)  # KDIGO: AKI happens within seven days
 
 
@@ -18,6 +19,7 @@ class Case:
     """One patient at one time. `score` is the probability of onset, or in AKI of a higher stage.
 
     `acknowledged`: AKI is an active problem written down in this episode, and creatinine was measured since.
+    `without_model`: there is no score because of this system, not of the patient.
     `at_a_visit`: the open encounter is known to be one in a clinic, at home or by video.
     """
 
@@ -28,6 +30,7 @@ class Case:
     creatinine_age_hours: float | None = None
     acknowledged: bool = False
     at_a_visit: bool = False
+    without_model: bool = False
     score: float | None = None
     score_category: str | None = None
 
@@ -47,6 +50,7 @@ def case_of(outcome: Outcome, snapshot: PatientSnapshot, now: datetime) -> Case:
         creatinine_age_hours=(now - latest_at) / timedelta(hours=1) if latest_at else None,
         acknowledged=_is_acknowledged(snapshot, kdigo, latest_at, now),
         at_a_visit=is_at_a_visit(snapshot, now),
+        without_model=any(reason.code in _NO_MODEL for reason in outcome.reasons),
         score=score.probability if score else None,
         score_category=score.category if score else None,
     )

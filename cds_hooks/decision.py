@@ -55,6 +55,18 @@ class CardKind(StrEnum):
     DISCHARGE = "discharge"
 
 
+#: Topics that say how the patient is; the others are about an order or a discharge.
+ABOUT_THE_PATIENT = frozenset(
+    {
+        CardKind.STAGE,
+        CardKind.NOT_RECOVERED,
+        CardKind.RISK,
+        CardKind.NO_RISK_ESTIMATE,
+        CardKind.NOT_ASSESSED,
+    }
+)
+
+
 class Indicator(StrEnum):
     """CDS Hooks urgency (CH-27)."""
 
@@ -76,7 +88,8 @@ class CardPolicy:
     which drug orders could not be recognised. `risk_warning_from`: the probability from which a risk is a warning,
     by default the model's threshold; from `risk_info_from` on it is information, by default never. What begins
     with `silen` asks for silence (`cds_hooks.silence`) and is off by default: a card that waits beside the chart
-    and is gone the second time helps nobody; one that interrupts is another matter.
+    and is gone the second time helps nobody; one that interrupts is another matter. `silence_after_override_hours`
+    is for what is said of the patient: the override of an order's card speaks of that order only.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
@@ -88,6 +101,7 @@ class CardPolicy:
     risk_warning_from: Probability | None = None
     risk_info_from: Probability | None = None
     silence_hours: Mapping[CardKind, Hours] = field(default_factory=dict)
+    silence_after_override_hours: Mapping[CardKind, Hours] = field(default_factory=dict)
     silence_for: Literal["user", "site"] = "user"
     silent_on_dialysis: bool = False
     silent_when_falling: bool = False
@@ -98,6 +112,9 @@ class CardPolicy:
         warn, inform = self.risk_warning_from, self.risk_info_from
         if warn is not None and inform is not None and inform >= warn:
             raise ValueError("risk_info_from must be below risk_warning_from")
+        if self.silence_after_override_hours.keys() - ABOUT_THE_PATIENT:
+            named = ", ".join(sorted(ABOUT_THE_PATIENT))
+            raise ValueError(f"silence_after_override_hours is for these topics only: {named}")
 
 
 DEFAULT_CARD_POLICY = CardPolicy()

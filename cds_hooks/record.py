@@ -54,13 +54,18 @@ class CdsEvent:
 
 @dataclass(frozen=True, slots=True)
 class ShownBefore:
-    """A card that was shown about this patient. `stage` is the KDIGO stage it was shown at."""
+    """A card that was shown about this patient, with the KDIGO stage and the score it was shown at.
+
+    `overridden`: feedback told that it was overridden, and why; a card dismissed without a reason is not.
+    """
 
     uuid: str
     kind: CardKind
     indicator: Indicator
     stage: int | None
     at: datetime
+    score: float | None = None
+    overridden: bool = False
 
 
 class CardHistory(Protocol):

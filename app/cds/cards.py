@@ -8,18 +8,25 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.storage.encryption import SealedBox
-from app.storage.tables import CdsCardRow
+from app.storage.tables import CdsCardRow, CdsFeedbackRow
 from cds_hooks.case import Case
 from cds_hooks.decision import CardKind, Indicator
 from cds_hooks.errors import HistoryUnavailable
+from cds_hooks.feedback import CardOutcome
 from cds_hooks.record import CardShown, CdsEvent, ShownBefore
 
 _MOST_REMEMBERED: Final = 200
+_OVERRIDDEN: Final = (
+    exists()
+    .where(CdsFeedbackRow.card_uuid == CdsCardRow.uuid, CdsFeedbackRow.ehr_id == CdsCardRow.ehr_id)
+    .where(CdsFeedbackRow.outcome == CardOutcome.OVERRIDDEN.value, CdsFeedbackRow.reason_code.is_not(None))
+    .label("overridden")
+)
 
 
 class CardRecord:
@@ -43,7 +50,7 @@ class CardRecord:
         """`cds_hooks.record.CardHistory`. Raises HistoryUnavailable."""
         card = CdsCardRow
         asked = (
-            select(card.uuid, card.topic, card.indicator, card.stage, card.at)
+            select(card.uuid, card.topic, card.indicator, card.stage, card.at, card.score, _OVERRIDDEN)
             .where(card.patient_ref.in_(self._box.pseudonyms(_identity(ehr_id, patient_id))))
             .where(card.at >= since, card.topic.is_not(None), card.silence.is_(None))
             .order_by(card.at.desc())
@@ -57,7 +64,15 @@ class CardRecord:
         except SQLAlchemyError as problem:
             raise HistoryUnavailable from problem
         return [
-            ShownBefore(one.uuid, CardKind(one.topic), Indicator(one.indicator), one.stage, one.at)
+            ShownBefore(
+                one.uuid,
+                CardKind(one.topic),
+                Indicator(one.indicator),
+                one.stage,
+                one.at,
+                one.score,
+                one.overridden,
+            )
             for one in found
         ]
 

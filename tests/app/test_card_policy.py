@@ -38,6 +38,7 @@ def test_a_site_that_says_nothing_gets_cards_live_and_no_silence() -> None:
     assert read(registry()).by_id("general").cards == DEFAULT_CARD_POLICY
     assert DEFAULT_CARD_POLICY.mode == "live"
     assert not DEFAULT_CARD_POLICY.silence_hours
+    assert not DEFAULT_CARD_POLICY.silence_after_override_hours
 
 
 def test_every_field_of_the_policy_can_be_set_in_the_registry() -> None:
@@ -49,6 +50,7 @@ def test_every_field_of_the_policy_can_be_set_in_the_registry() -> None:
         risk_warning_from = 0.3
         risk_info_from = 0.15
         silence_hours = { stage = 8, nsaid = 4.5 }
+        silence_after_override_hours = { stage = 24 }
         silence_for = "site"
         silent_on_dialysis = true
         silent_when_falling = true
@@ -64,6 +66,7 @@ def test_every_field_of_the_policy_can_be_set_in_the_registry() -> None:
         0.3,
         0.15,
         {CardKind.STAGE: 8, CardKind.NSAID: 4.5},
+        {CardKind.STAGE: 24},
         "site",
         True,
         True,
@@ -106,6 +109,7 @@ def test_every_problem_of_the_table_is_named_at_once_and_no_value_is_quoted() ->
     [
         ("risk_warning_from = 0.2\nrisk_info_from = 0.3", "risk_info_from must be below risk_warning_from"),
         ('silence_for = "ward"', "silence_for"),
+        ("silence_after_override_hours = { nsaid = 4 }", "silence_after_override_hours is for these topics only"),
     ],
 )
 def test_what_contradicts_itself_is_named(cards: str, problem: str) -> None:

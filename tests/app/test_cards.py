@@ -1,6 +1,7 @@
 """Cards and what became of them, from hook to database: recorded before the answer, joined, kept once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -26,9 +27,11 @@ from cds_hooks.errors import HistoryUnavailable
 from cds_hooks.feedback import FeedbackBatch, FeedbackEvent, FeedbackReceipt, read_feedback
 from cds_hooks.record import CardShown, CardWithheld, CdsEvent
 from cds_hooks.replay import CallToken
+from model.errors import ModelError
 from tests.builders.cds import (
     EHR,
     NOW,
+    PATIENT,
     PUBLIC_URL,
     creatinine,
     ec_key,
@@ -43,6 +46,7 @@ from tests.builders.registrations import MASTER_KEY, ehr_table, local_ehrs, sett
 
 RISING = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 STEADY = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 0.9, 2), setting="AMB")
+ANOTHER_USER = {"userId": "Practitioner/other", "patientId": PATIENT}
 WHO = {"ehr_id": "ehr-1", "patient_id": "p-1", "user_id": "Practitioner/7"}
 
 
@@ -276,6 +280,48 @@ class TestApplication:
         assert call(services, again).get_json() == {"cards": []}
         assert {row.silence for row in rows(services, CdsCardRow)} == {None, "shown-before"}
         assert [found["outcome"] for found in services.audit.events()] == ["stage", "shown-before: stage"]
+
+    @pytest.mark.parametrize(
+        ("reason", "silenced"),
+        [({"overrideReason": {"reason": {"code": "dialysis", "system": "urn:x"}}}, True), ({}, False)],
+    )
+    def test_an_override_with_a_reason_silences_the_topic_and_one_without_does_not(
+        self, build: Build, reason: dict[str, Any], silenced: bool
+    ) -> None:
+        """CH-41: after what the clinician answered, not after a card waved away."""
+        services = build(silence_after_override_hours={"stage": 8})
+        (card,) = call(services, hook_body(prefetch=RISING)).get_json()["cards"]
+        entry = {
+            "card": card["uuid"],
+            "outcome": "overridden",
+            "outcomeTimestamp": "2026-03-12T09:00:00Z",
+            **reason,
+        }
+        assert call(services, {"feedback": [entry]}, "aki-patient-view/feedback").status_code == 200
+        again = hook_body(prefetch=RISING, hookInstance="another-call")
+        assert len(call(services, again).get_json()["cards"]) == (0 if silenced else 1)
+        assert ("overridden" in {row.silence for row in rows(services, CdsCardRow)}) is silenced
+        colleague = hook_body(prefetch=RISING, hookInstance="third-call", context=ANOTHER_USER)
+        assert len(call(services, colleague).get_json()["cards"]) == 1
+
+    def test_without_a_model_a_quiet_chart_gets_its_card_once_a_day_and_then_an_answer_that_says_so(
+        self, build: Build
+    ) -> None:
+        refused = ModelError("none")
+        services = replace(build(), model=refused, site_models={"ehr-1": refused})
+        steady = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 0.9, 2))
+        (card,) = call(services, hook_body(prefetch=steady)).get_json()["cards"]
+        assert "the model is not available" in card["detail"]
+        second = call(services, hook_body(prefetch=steady, hookInstance="another-call")).get_json()
+        assert second == {"cards": [], "extension": {"aki-sentinel.cards": "risk-not-computed"}}
+        assert [one["outcome"] for one in services.audit.events()] == [
+            "no-risk-estimate",
+            "risk-not-computed: no-risk-estimate",
+        ]
+        rising = call(services, hook_body(prefetch=RISING, hookInstance="third-call")).get_json()
+        assert "KDIGO stage 2" in rising["cards"][0]["summary"]
+        metrics = create_app(services=services).test_client().get("/metrics").text
+        assert 'outcome="risk-not-computed",topic="no-risk-estimate"' in metrics
 
     def test_a_call_tried_again_inside_the_window_gets_its_card_again(self, build: Build) -> None:
         services = build(silence_hours={"stage": 8})

@@ -25,6 +25,7 @@ from tests.builders.outcomes import INPUTS, assessment, risk
 from tests.cds_hooks.conftest import Bench
 
 TABLE = Path(__file__).parents[1] / "spec" / "cds" / "silence.txt"
+SCORE_NOW = 0.25
 RISING = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 
 
@@ -38,8 +39,9 @@ def policy_of(text: str) -> CardPolicy:
     name, _, value = text.partition("=")
     if name == "-":
         return CardPolicy()
-    if name.startswith("silence_hours."):
-        return CardPolicy(silence_hours={CardKind(name.partition(".")[2]): float(value)})
+    field, _, kind = name.partition(".")
+    if kind:
+        return CardPolicy(**{field: {CardKind(kind): float(value)}})
     return CardPolicy(**{name: float(value) if value else True})
 
 
@@ -60,6 +62,8 @@ def case_in(row: dict[str, str]) -> Case:
         likely_worse=row["also"] == "worse",
         acknowledged=row["also"] == "acknowledged",
         at_a_visit=row["also"] == "visit",
+        without_model=row["also"] == "no-model",
+        score=SCORE_NOW if "overridden=" in row["before"] else None,
         creatinine_age_hours=None if row["creatinine"] == "?" else float(row["creatinine"]),
     )
 
@@ -67,10 +71,21 @@ def case_in(row: dict[str, str]) -> Case:
 def before_of(text: str) -> list[ShownBefore]:
     if text == "-":
         return []
-    kind, stage, indicator, hours, *same = text.split()
+    kind, stage, indicator, hours, *more = text.split()
     at = NOW - timedelta(hours=float(hours))
-    uuid = "this" if same else "earlier"
-    return [ShownBefore(uuid, CardKind(kind), Indicator(indicator), stage_of(stage), at)]
+    uuid = "this" if more == ["same"] else "earlier"
+    overridden, _, score = "".join(more).partition("=")
+    return [
+        ShownBefore(
+            uuid,
+            CardKind(kind),
+            Indicator(indicator),
+            stage_of(stage),
+            at,
+            float(score) if score else None,
+            overridden == "overridden",
+        )
+    ]
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row['policy']} {row['card']} {row['because']}")
