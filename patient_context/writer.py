@@ -23,6 +23,8 @@ WRITTEN_TYPES: Final = ("RiskAssessment", "Observation", "DocumentReference", "C
 _TIMEOUT_SECONDS: Final = 10.0
 _FHIR_JSON: Final = "application/fhir+json"
 _CHANGED_BY_SERVERS: Final = frozenset({"id", "meta", "text", "contained", "resourceType"})
+#: What was written before says the same at an earlier time.
+_TIMES: Final = frozenset({"occurrenceDateTime", "effectiveDateTime", "authoredOn", "date", "sent"})
 _TAKEN_BACK: Final = frozenset({"entered-in-error", "revoked", "cancelled", "superseded"})
 _WORDS_LIMIT: Final = 300
 
@@ -180,7 +182,8 @@ class ChartWriter:
             found = self._server.read_json(reference)
         except ReadFailed:
             return Written(reference, verified=None, existed=existed)
-        sent = {name: value for name, value in resource.items() if name not in _CHANGED_BY_SERVERS}
+        own = _CHANGED_BY_SERVERS | _TIMES if existed else _CHANGED_BY_SERVERS
+        sent = {name: value for name, value in resource.items() if name not in own}
         altered = tuple(sorted(name for name, value in sent.items() if found.get(name) != value))
         return Written(reference, _same_identity(found, resource), altered, existed)
 

@@ -32,6 +32,8 @@ _TITLES: Final = {
     "refused": Sentence("Not written"),
     "unconfirmed": Sentence("Not confirmed"),
 }
+#: Found by its identifier: another launch, or a click whose answer was lost, wrote it.
+_FOUND: Final = Sentence("Written already")
 
 
 def add_acting_routes(pages: Blueprint, services: AppServices, read_chart: ReadChart) -> None:
@@ -101,10 +103,10 @@ class _Acting:
         return render_template(
             "write/written.html",
             draft=draft,
-            title=say.sentence(_TITLES[draft.state]),
+            title=say.sentence(_FOUND if draft.existed else _TITLES[draft.state]),
             preview=write_preview(draft.resource, say),
             ehr_name=ehr.launch.name,
-            settled_at=say.moment(draft.settled_at) if draft.settled_at else "",
+            settled_at=say.moment(draft.settled_at) if draft.settled_at and not draft.existed else "",
             csrf_token=session.csrf_token,
             shown_seconds=int(self.services.sessions.shown_for(session).total_seconds()),
             patient_url=url_for("pages.patient", launch_id=session.id),

@@ -198,6 +198,20 @@ def test_what_another_launch_has_written_is_found_by_its_identifier_and_not_writ
     assert len(chart.stored) == 1
 
 
+def test_what_was_in_the_chart_before_is_not_called_written_now_nor_altered_by_its_earlier_time(
+    chart: WritableEhr, visit: Callable[..., Visit]
+) -> None:
+    first = visit()
+    assert "Written to the chart" in first.click(first.preview()).text
+    for stored in chart.stored.values():
+        stored["occurrenceDateTime"] = "2026-11-21T09:00:00Z"
+    second = visit()
+    result = second.click(second.preview()).text
+    assert "Written already" in result
+    assert "Written to the chart" not in result
+    assert "Stored otherwise" not in result
+
+
 @pytest.mark.parametrize("forged", ["", "x", "ä"])
 def test_click_without_the_launchs_token_writes_nothing(
     chart: WritableEhr, visit: Callable[..., Visit], forged: str
