@@ -14,14 +14,17 @@ from app.configured.problems import ConfigurationError
 try:
     settings, _ = load_configuration()
 except ConfigurationError as error:
-    sys.exit("The configuration cannot be used:\n" + "\n".join(f"  - {problem}" for problem in error.problems))
+    sys.exit(error.told)
 
 metrics_dir = (settings.state_dir / "metrics").resolve()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics_dir)  # noqa: TID251  read when prometheus_client is imported
 shutil.rmtree(metrics_dir, ignore_errors=True)
-metrics_dir.mkdir(parents=True, mode=0o700)
+try:
+    metrics_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
+except OSError as error:
+    sys.exit(ConfigurationError([f"AKI_STATE_DIR: no folder can be made in it: {error.strerror}"]).told)
 
-wsgi_app = "app.factory:create_app()"
+wsgi_app = "app.factory:served_app()"
 bind = settings.bind
 worker_class = "app.web.overload.Worker"  # gthread, with a line whose waiting is measured
 workers = int(os.environ.get("WEB_CONCURRENCY", settings.workers))  # noqa: TID251

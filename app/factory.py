@@ -1,6 +1,7 @@
 """Puts the application together. Every collaborator is made here and handed on; nothing is found by magic."""
 
 import re
+import sys
 import time
 import uuid
 from typing import Final
@@ -11,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.cds.connection import cds_dependencies
 from app.configured.ehrs import load_configuration
+from app.configured.problems import ConfigurationError
 from app.configured.settings import Settings
 from app.languages.reader import add_languages
 from app.launched.reception import LaunchReception, session_blueprint
@@ -63,6 +65,14 @@ def create_app(settings: Settings | None = None, *, services: AppServices | None
     if settings.development:
         _log.warning("development mode", detail="http issuers and a generated master key are allowed")
     return app
+
+
+def served_app() -> Flask:
+    """The application for gunicorn: a start that cannot be ends with every problem, not with a traceback."""
+    try:
+        return create_app()
+    except ConfigurationError as error:
+        sys.exit(error.told)
 
 
 def _services(settings: Settings | None) -> AppServices:

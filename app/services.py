@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import requests
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.auditing.trail import AuditTrail
 from app.cds.cards import CardRecord
@@ -24,6 +25,7 @@ from app.launched.sessions import Clock, LaunchSessions
 from app.launched.token_life import TokenLife
 from app.storage.database import NEWER_SCHEMA, SchemaIsNewer, open_engine, schema_problem, upgrade
 from app.storage.encryption import SealedBox, Undecipherable, sealed_box
+from app.storage.failures import cause_of
 from app.storage.signing_keys import StoredKeys
 from app.telemetry.counters import ASSESSMENTS, AUDIT_FAILURES
 from app.watching.predictions import Channel, Look, Predictions, WriteBeside
@@ -193,13 +195,23 @@ def _now() -> datetime:
 
 def _ready_engine(settings: Settings) -> Engine:
     """SQLite is brought up to date by itself; a shared database only by the operator (`aki db upgrade`)."""
-    engine = open_engine(settings.resolved_database_url)
+    try:
+        engine = open_engine(settings.resolved_database_url)
+    except OSError as error:
+        raise ConfigurationError([f"{_place_of_database(settings)}: {cause_of(error)}"]) from None
     try:
         _bring_up_to_date(engine)
     except ConfigurationError:
         engine.dispose()
         raise
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise ConfigurationError([f"{_place_of_database(settings)}: {cause_of(error)}"]) from None
     return engine
+
+
+def _place_of_database(settings: Settings) -> str:
+    return f"{PREFIX}STATE_DIR" if settings.database_url is None else f"{PREFIX}DATABASE_URL"
 
 
 def _bring_up_to_date(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from app.storage.backup import BackupRefused, back_up, problems_of, put_back
 from app.storage.database import NEWER_SCHEMA, SchemaIsNewer, downgrade, known_revisions, schema_revision
 from app.storage.database import upgrade as upgrade_schema
 from app.storage.encryption import sealed_box
+from app.storage.failures import cause_of
 
 _ANSWERS = "Check AKI_DATABASE_URL or AKI_STATE_DIR, and that the database answers."
 
@@ -46,7 +47,7 @@ def upgrade() -> None:
     except SchemaIsNewer as error:
         raise Problem("The database cannot be upgraded.", NEWER_SCHEMA) from error
     except (SQLAlchemyError, OSError) as error:
-        raise Problem(f"The database cannot be upgraded ({type(error).__name__}).", _ANSWERS) from error
+        raise Problem(f"The database cannot be upgraded: {cause_of(error)}.", _ANSWERS) from error
     newest = known_revisions()[0]
     if before != newest:
         _record(Installation(settings, engine), "upgraded", f"{before or 'empty'}->{newest}")
@@ -70,7 +71,7 @@ def downgrade_command(revision: str) -> None:
     try:
         downgrade(installation.engine, revision)
     except SQLAlchemyError as error:
-        raise Problem(f"The database cannot be brought back ({type(error).__name__}).", _ANSWERS) from error
+        raise Problem(f"The database cannot be brought back: {cause_of(error)}.", _ANSWERS) from error
     click.echo(f"The database schema is at {revision}. Start the older release now.")
 
 
@@ -86,7 +87,7 @@ def check(as_json: bool) -> None:
     try:
         engine = open_database(settings)
     except OSError as error:
-        raise Problem("The database cannot be opened.", _ANSWERS) from error
+        raise Problem(f"The database cannot be opened: {cause_of(error)}.", _ANSWERS) from error
     found = problems_of(engine, sealed_box(settings), settings.anchor_file)
     if as_json:
         click.echo(json.dumps({"ok": not found, "problems": found}))

@@ -12,6 +12,7 @@ from app.cli.configured import configured
 from app.cli.problems import Problem
 from app.configured.settings import Settings
 from app.storage.database import open_engine, schema_problem
+from app.storage.failures import cause_of
 
 
 def now() -> datetime:
@@ -54,7 +55,9 @@ def open_installation() -> Installation:
     try:
         problem = schema_problem(engine)
     except SQLAlchemyError as error:
-        raise Problem("The database cannot be opened.", "Check AKI_DATABASE_URL or AKI_STATE_DIR.") from error
+        raise Problem(
+            f"The database cannot be used: {cause_of(error)}.", "Check AKI_DATABASE_URL or AKI_STATE_DIR."
+        ) from error
     if problem is not None:
         raise Problem("The database is not of this release.", problem)
     return Installation(settings, engine)

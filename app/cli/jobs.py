@@ -12,6 +12,7 @@ from app.cli.installation import now, open_installation
 from app.cli.problems import Problem
 from app.cli.watched import report_on
 from app.jobs import JobsHeld, Retention, run_jobs
+from app.storage.failures import cause_of
 from app.watching.results import keep_results
 
 
@@ -60,8 +61,10 @@ def run(clock_is_right: bool, as_json: bool) -> None:
         return
     except ClockNotVouchedFor as refused:
         raise _clock_problem(refused) from None
-    except (AuditFailed, SQLAlchemyError, OSError) as error:
-        raise Problem("The jobs could not be recorded or anchored.", "Check the disk and: aki db check") from error
+    except AuditFailed as error:
+        raise Problem("The jobs could not be written into the audit trail.", "Check: aki db check") from error
+    except (SQLAlchemyError, OSError) as error:
+        raise Problem(f"The jobs did not come to their end: {cause_of(error)}.", "Then run them again.") from error
     if as_json:
         found = {name: value for name, value in asdict(done).items() if value is not None}
         if done.anchor is not None:

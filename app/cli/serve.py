@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,13 +37,25 @@ def serve(host: str | None, port: int | None, config: Path | None) -> None:
     """
     settings, _ = configured()
     bound_host, _, bound_port = settings.bind.rpartition(":")
-    arguments = ["app.factory:create_app()", "--bind", f"{host or bound_host}:{port or bound_port}"]
+    host, port = host or bound_host, port or int(bound_port)
+    _require_free(host, port)
+    arguments = ["app.factory:served_app()", "--bind", f"{host}:{port}"]
     arguments += ["--workers", str(settings.workers), "--threads", str(settings.threads)]
     found = config or _default_config()
     if found:
         arguments += ["--config", str(found)]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])  # noqa: S606 - replaces this process
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raises Problem where gunicorn would try for five seconds and then only say no."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host.strip("[]"), port), family=family).close()
+    except OSError as error:
+        cause = f"{host}:{port} cannot be listened on: {os.strerror(error.errno or 0)}."
+        raise Problem(cause, "Choose another address with --host and --port, or in AKI_BIND.") from error
 
 
 def _default_config() -> Path | None:

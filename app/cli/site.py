@@ -9,6 +9,7 @@ from app.auditing.trail import operator
 from app.cli.configured import configured
 from app.cli.installation import Installation, now, open_installation
 from app.cli.problems import Problem
+from app.storage.failures import cause_of
 from app.watching.switches import (
     LIVE,
     LONGEST_REASON_CHARS,
@@ -82,7 +83,9 @@ def mode_command(site_id: str, mode: Mode, reason: str, part: Part, as_json: boo
     try:
         set_switch(installation.engine, site_id, part, switch)
     except SQLAlchemyError as error:
-        raise Problem("The switch could not be written; nothing was changed.", "Check: aki db check") from error
+        raise Problem(
+            "The switch could not be written; nothing was changed.", f"The database: {cause_of(error)}."
+        ) from error
     if as_json:
         click.echo(json.dumps(_row(site_id, part, switch)))
         return
@@ -101,7 +104,7 @@ def _read(installation: Installation) -> dict[tuple[str, str], Switch]:
     try:
         return read_switches(installation.engine)
     except SQLAlchemyError as error:
-        raise Problem("The switches cannot be read.", "Check: aki db check") from error
+        raise Problem("The switches cannot be read.", f"The database: {cause_of(error)}.") from error
 
 
 def _row(site_id: str, part: str, switch: Switch) -> dict[str, str]:

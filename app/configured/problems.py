@@ -9,3 +9,9 @@ class ConfigurationError(Exception):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(self.problems))
+
+    @property
+    def told(self) -> str:
+        """Every problem on a line of its own, for a terminal or the service's log."""
+        lines = (f"  - {problem}" for problem in self.problems)
+        return "\n".join(["The configuration cannot be used:", *lines, "Then try: aki check-config; aki db check"])

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -19,6 +19,9 @@ from app.configured.problems import ConfigurationError
 
 PREFIX = "AKI_"
 _MIN_MASTER_KEY_CHARS = 32
+
+
+_DATABASES = ("postgresql://", "postgres://", "postgresql+psycopg://", "sqlite://")
 
 
 def _environment() -> Mapping[str, str]:
@@ -120,9 +123,11 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_base_url(cls, url: str, known: ValidationInfo) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an absolute https address without query")
+        parts = _address(url)
+        if parts is None or parts.username is not None or parts.path.strip("/"):
+            raise ValueError(
+                "must be an https address of a host alone, as https://aki.example.org: no path, no user"
+            )
         if parts.scheme == "http" and not known.data.get("development"):
             raise ValueError(f"must be https (or set {PREFIX}DEVELOPMENT=true)")
         return url.rstrip("/")
@@ -130,8 +135,7 @@ class Settings(BaseSettings):
     @field_validator("otlp_endpoint")
     @classmethod
     def _is_collector(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "http://unset")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if url is not None and _address(url) is None:
             raise ValueError("must be the address of a collector, as http://collector:4318")
         return url
 
@@ -140,9 +144,33 @@ class Settings(BaseSettings):
     def _is_present_and_long(cls, key: SecretStr | None, known: ValidationInfo) -> SecretStr | None:
         if key is None and not known.data.get("development"):
             raise ValueError(f"is needed (or set {PREFIX}DEVELOPMENT=true)")
-        if key and any(len(part.strip()) < _MIN_MASTER_KEY_CHARS for part in key.get_secret_value().split(",")):
+        if key is not None and any(
+            len(part.strip()) < _MIN_MASTER_KEY_CHARS for part in key.get_secret_value().split(",")
+        ):
             raise ValueError(f"each key must have at least {_MIN_MASTER_KEY_CHARS} characters")
         return key
+
+    @field_validator("bind")
+    @classmethod
+    def _is_host_and_port(cls, bind: str) -> str:
+        host, _, port = bind.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise ValueError("must be HOST:PORT, as 127.0.0.1:8080")
+        return bind
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_known_database(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(_DATABASES):
+            raise ValueError("must be postgresql://USER@HOST/NAME or sqlite:///FILE")
+        return url
+
+    @field_validator("outbound_ca_file")
+    @classmethod
+    def _is_readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+            raise ValueError("names no file that can be read")
+        return path
 
     @property
     def is_https(self) -> bool:
@@ -163,6 +191,16 @@ class Settings(BaseSettings):
         return (
             f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else self.database_url
         )
+
+
+def _address(url: str) -> SplitResult | None:
+    """An absolute http(s) address without query, or None."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        return None
+    return parts if good and not parts.query and not parts.fragment else None
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -17,7 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auditing.anchors import AnchorFileUnreadable, verify
 from app.storage.database import known_revisions, schema_problem
 from app.storage.encryption import SealedBox
+from app.storage.failures import cause_of
 from app.storage.resealing import unreadable
+from app.storage.turns import serialized
 
 _LONGEST_WAIT_SECONDS: Final = 10
 
@@ -76,13 +78,15 @@ def problems_of(engine: Engine, box: SealedBox, anchor_file: Path | None) -> lis
     try:
         if (stale := schema_problem(engine)) is not None:
             return [f"schema: {stale}"]
+        with serialized(engine):  # as every audited look must
+            pass
         found = _damage(engine)
         broken = verify(engine, anchor_file)
         if broken is not None:
             found.append(f"audit trail: it does not hold from line {broken.seq} on ({broken.reason})")
         found += _lost(engine, box)
     except SQLAlchemyError as error:
-        return [f"database: it cannot be read ({type(error).__name__})"]
+        return [f"database: {cause_of(error)}"]
     except AnchorFileUnreadable:
         found.append("audit trail: the anchor file holds a line that is no anchor")
     return found

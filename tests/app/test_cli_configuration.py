@@ -1,4 +1,5 @@
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ def test_bad_setting_is_named_without_its_value(registry: Path) -> None:
     assert result.exit_code == 1
     assert "AKI_WORKERS" in result.stderr
     assert "a-secret-value" not in result.output
+
+
+def test_an_address_somebody_else_listens_on_is_named_before_the_server_starts(registry: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("serve", development="true", ehrs_file=str(registry), bind=address)
+    assert result.exit_code == 1
+    assert f"{address} cannot be listened on: Address already in use" in result.output
+    assert "--port" in result.output
 
 
 def test_ehr_list_as_json_names_base_and_time_zone(registry: Path) -> None:

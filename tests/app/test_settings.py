@@ -49,6 +49,43 @@ def test_production_needs_https_and_a_master_key() -> None:
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["AKI_PUBLIC_URL", "AKI_MASTER_KEY"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("AKI_PUBLIC_URL", "https://aki.example.org:99999", "host alone"),
+        ("AKI_PUBLIC_URL", "https://user:canary@aki.example.org", "no user"),
+        ("AKI_PUBLIC_URL", "https://aki.example.org/canary", "no path"),
+        ("AKI_BIND", "8080", "HOST:PORT"),
+        ("AKI_BIND", "canary:port", "HOST:PORT"),
+        ("AKI_BIND", "127.0.0.1:70000", "HOST:PORT"),
+        ("AKI_DATABASE_URL", "mysql://canary@db/aki", "postgresql://"),
+        ("AKI_DATABASE_URL", "canary", "postgresql://"),
+        ("AKI_OUTBOUND_CA_FILE", "/nowhere/canary.pem", "can be read"),
+        ("AKI_OTLP_ENDPOINT", "http://collector:canary", "collector"),
+    ],
+)
+def test_what_would_fail_only_in_use_is_named_before_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, rule: str
+) -> None:
+    monkeypatch.setenv("AKI_DEVELOPMENT", "1")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=f"^{name}: .*{rule}") as caught:
+        load_settings()
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "\n", " , "])
+def test_a_file_without_a_key_in_it_is_no_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(content)
+    monkeypatch.setenv("AKI_PUBLIC_URL", "https://aki.example.org")
+    monkeypatch.setenv("AKI_MASTER_KEY_FILE", str(secret))
+    with pytest.raises(ConfigurationError, match="AKI_MASTER_KEY: each key must have at least 32 characters"):
+        load_settings()
+
+
 def test_a_secret_may_come_from_a_file_but_not_from_both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     secret = tmp_path / "key"
     secret.write_text(f"{MASTER_KEY}\n")
