@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, NamedTuple
 
 from sandbox.cds_dialects import CdsDialect, find_dialect
 
@@ -124,3 +124,24 @@ class VendorProfile:
         usual = VendorProfile("", "", "")
         named = (f.name for f in fields(self) if f.name not in ("id", "name", "summary", "facts"))
         return {name: getattr(self, name) for name in named if getattr(self, name) != getattr(usual, name)}
+
+
+class Known(NamedTuple):
+    """A field's value in one profile, how far it can be trusted, and where it is from."""
+
+    value: Any
+    basis: Basis
+    source: str
+
+
+def profile(
+    profile_id: str, name: str, summary: str, *, like: VendorProfile | None = None, **known: Known
+) -> VendorProfile:
+    """A profile from what is known of it; what is not named is as in `like`, or as usual.
+
+    Raises TypeError for a field there is none of.
+    """
+    usual = like or VendorProfile("", "", "")
+    facts = {field_name: Fact(one.source, one.basis) for field_name, one in known.items()}
+    values = {field_name: one.value for field_name, one in known.items()}
+    return replace(usual, id=profile_id, name=name, summary=summary, facts={**usual.facts, **facts}, **values)
