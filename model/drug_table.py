@@ -17,10 +17,11 @@ _ALIASES = {
     "urn:oid:2.16.840.1.113883.6.88": RXNORM,
     "urn:oid:2.16.840.1.113883.6.73": ATC,
     "urn:oid:2.16.840.1.113883.6.96": SNOMED,
+    "https://dmd.nhs.uk": SNOMED,  # dm+d's identifiers are SNOMED CT's
 }
 # Terminologies whose product names follow rules. Codes of a hospital's own catalogue are not among them.
 DRUG_TERMINOLOGIES = frozenset(
-    {RXNORM, ATC, SNOMED, "http://hl7.org/fhir/sid/ndc", "urn:oid:2.16.840.1.113883.6.69", "https://dmd.nhs.uk"}
+    {RXNORM, ATC, SNOMED, "http://hl7.org/fhir/sid/ndc", "urn:oid:2.16.840.1.113883.6.69"}
 )
 
 

@@ -43,6 +43,8 @@ RECOGNISED = {
     "ATC combination": (("", (ATC, "C09DA01")), "code", {"arb", "thiazide"}),
     "substance and branch agree": (("", (ATC, "M01AE01"), (RXNORM, "5640")), "code", {"nsaid"}),
     "SNOMED substance": (("", (SNOMED, "109218004")), "code", {"contrast"}),
+    "SNOMED ingredient": (("", (SNOMED, "387207008")), "code", {"nsaid"}),
+    "dm+d ingredient": (("", ("https://dmd.nhs.uk", "387475002")), "code", {"loop"}),
     "unconfirmed code, words agree": (("iohexol 300 MG/ML", (RXNORM, "5956")), "code", {"contrast"}),
     "unconfirmed code alone": (("something", (RXNORM, "5956")), "unrecognised", set()),
     "text alone": (("ibuprofen 400 mg",), "name_only", set()),
@@ -107,6 +109,20 @@ def test_aspirin_is_an_nsaid_from_300_mg(text: str, dose_mg: float | None, is_ns
     assert ("nsaid" in facts(text, (RXNORM, "1191"), dose_mg=dose_mg).classes) is is_nsaid
 
 
+def _verhoeff_holds(code: str) -> bool:
+    """SNOMED CT's check digit: Verhoeff's dihedral sum over the digits, from the right, is nought."""
+
+    def dihedral(a: int, b: int) -> int:
+        turned = a + b if a < 5 else a - b
+        return turned % 5 + 5 * ((a < 5) != (b < 5))
+
+    permuted, total = list(range(10)), 0
+    for digit in map(int, reversed(code)):
+        total = dihedral(total, permuted[digit])
+        permuted = [(1, 5, 7, 6, 2, 8, 3, 0, 9, 4)[one] for one in permuted]
+    return total == 0
+
+
 class TestTable:
     def test_every_row_has_a_source_and_no_code_stands_for_two_substances(self) -> None:
         import tomllib
@@ -127,6 +143,13 @@ class TestTable:
         forms = {RXNORM: r"\d+", ATC: r"[A-Z]\d\d[A-Z]{2}\d\d", SNOMED: r"\d{6,18}"}
         for coding in (*table.by_code, *table.unconfirmed):
             assert re.fullmatch(forms[coding.system], coding.code), coding
+
+    def test_every_snomed_code_has_its_check_digit(self) -> None:
+        """A digit mistyped or two exchanged would name another substance, or none."""
+        codes = [coding.code for coding in drug_table().by_code if coding.system == SNOMED]
+        assert len(codes) > 20
+        assert [code for code in codes if not _verhoeff_holds(code)] == []
+        assert not _verhoeff_holds("387207080")
 
     def test_an_unconfirmed_code_is_never_also_a_confirmed_one(self) -> None:
         table = drug_table()
