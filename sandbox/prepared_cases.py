@@ -54,6 +54,11 @@ FIRST_LOOKS = (
     FirstLook(
         "10003400", "On the mend", "An AKI of the last days, creatinine falling. Should anything still alarm?"
     ),
+    FirstLook(
+        "10027602",
+        "Much that could have harmed",
+        "Contrast twice, a ventricular drain, intensive care, vancomycin dose by dose: all on the course.",
+    ),
 )
 
 PREPARED_CALLS = (
