@@ -83,6 +83,30 @@ def test_another_patients_drafts_are_dropped_and_counted(kind: str) -> None:
         assert (len(drafts.chosen), drafts.of_others) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("reference", "is_mine"),
+    [
+        ("Patient/p-1", True),
+        ("https://ehr.example.org/fhir/Patient/p-1", True),
+        ("Patient/p-1/_history/4", True),
+        ("Patient/p-12", False),
+        ("Patient/x-p-1", False),
+        ("https://p-1.example.org/fhir/Patient/p-2", False),
+    ],
+)
+def test_an_order_is_this_patients_by_the_whole_id_and_nothing_else(reference: str, is_mine: bool) -> None:
+    order = {"resourceType": "MedicationRequest", "subject": {"reference": reference}}
+    drafts = read_drafts({"draftOrders": order}, patient_id="p-1", selected_only=False)
+    assert (len(drafts.chosen), drafts.of_others) == ((1, 0) if is_mine else (0, 1))
+
+
+@pytest.mark.parametrize(("status", "is_draft"), [("draft", True), (None, True), ("active", False)])
+def test_an_order_signed_before_is_none_to_take_away(status: str | None, is_draft: bool) -> None:
+    order = {"resourceType": "MedicationRequest", "id": "m", "status": status}
+    (draft,) = read_drafts({"draftOrders": order}, patient_id="p-1", selected_only=False).chosen
+    assert draft.is_draft is is_draft
+
+
 @pytest.mark.parametrize("changes", [{"status": "on-hold"}, {"status": "cancelled"}, {"doNotPerform": True}])
 def test_an_order_to_hold_or_stop_a_drug_is_no_order_for_it(changes: dict[str, Any]) -> None:
     order = {"resourceType": "MedicationRequest", "id": "m", "status": "draft", **changes}

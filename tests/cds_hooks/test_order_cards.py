@@ -6,7 +6,7 @@ difference, and note it under "Clinical" in CHANGELOG.md.
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from cds_hooks.cards import Card, CardContext
 from cds_hooks.decision import CardKind, CardPolicy
 from cds_hooks.draft_orders import DraftOrder
 from cds_hooks.order_cards import NotCounted, build_order_card, build_unrecognised_card
-from cds_hooks.order_review import find_concerns, named_only
+from cds_hooks.order_review import find_concerns, is_running, named_only
 from model.analytes import Analyte
 from model.assessment import Egfr, InsufficientData, NotApplicable, Outcome, Reason
 from model.drugs import DrugFacts, recognise
@@ -147,6 +147,41 @@ def test_a_summary_never_cuts_a_number(limit: int, monkeypatch: pytest.MonkeyPat
         " 84 mmHg; creatinine 1.9 mg/dL (168 µmol/L)",
         " 84 mmHg; creatinine 1.9 mg/dL (168 µmol/L), baseline 0.9 mg/dL",
     }
+
+
+@pytest.mark.parametrize("is_draft", [True, False])
+def test_only_a_draft_is_offered_for_removal(is_draft: bool) -> None:
+    order, snapshot = medication("ibuprofen"), chart(1.9)
+    kidneys = kidney_facts(STAGE_2, snapshot, NOW)
+    draft = DraftOrder("MedicationRequest/draft-1", order, is_draft=is_draft)
+    (found,) = find_concerns([(draft, recognise(order))], [], kidneys, CardPolicy(), signing=True)
+    offered = build_order_card(found, kidneys, STAGE_2, context(snapshot)).body["suggestions"]
+    assert ("delete" in {each["actions"][0]["type"] for each in offered}) is is_draft
+
+
+@pytest.mark.parametrize(
+    ("status", "begun_days", "ended_days", "running"),
+    [
+        (True, 30, None, True),
+        (True, 30, -1, True),  # ends tomorrow
+        (True, 30, 1, False),  # still called active, but past its end
+        (False, 1, None, False),
+        (None, 3, None, True),
+        (None, 8, None, False),
+        (None, -1, None, False),  # begins tomorrow
+        (None, None, None, False),
+    ],
+)
+def test_a_drug_counts_as_given_by_its_status_and_its_end(
+    status: bool | None, begun_days: int | None, ended_days: int | None, running: bool
+) -> None:
+    def days_ago(days: int | None) -> datetime | None:
+        return None if days is None else NOW - timedelta(days=days)
+
+    drug_on_chart = replace(
+        medication("ibuprofen"), active=status, start_at=days_ago(begun_days), end_at=days_ago(ended_days)
+    )
+    assert is_running(drug_on_chart, NOW) is running
 
 
 def test_neither_an_ace_inhibitor_nor_a_diuretic_is_offered_for_removal() -> None:
