@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251  before numpy-like
 
 from app.configured.ehrs import load_configuration
 from app.configured.problems import ConfigurationError
+from app.storage.failures import shortage_of_room
 
 try:
     settings, _ = load_configuration()
@@ -23,6 +24,8 @@ try:
     metrics_dir.mkdir(parents=True, mode=0o700, exist_ok=True)
 except OSError as error:
     sys.exit(ConfigurationError([f"AKI_STATE_DIR: no folder can be made in it: {error.strerror}"]).told)
+if (shortage := shortage_of_room(settings.state_dir)) is not None:
+    sys.exit(ConfigurationError([f"AKI_STATE_DIR: {shortage}"]).told)
 
 wsgi_app = "app.factory:served_app()"
 bind = settings.bind

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auditing.anchors import AnchorFileUnreadable, verify
 from app.storage.database import known_revisions, schema_problem
 from app.storage.encryption import SealedBox
-from app.storage.failures import cause_of
+from app.storage.failures import cause_of, shortage_of_room
 from app.storage.resealing import unreadable
 from app.storage.turns import serialized
 
@@ -85,6 +85,7 @@ def problems_of(engine: Engine, box: SealedBox, anchor_file: Path | None) -> lis
         if broken is not None:
             found.append(f"audit trail: it does not hold from line {broken.seq} on ({broken.reason})")
         found += _lost(engine, box)
+        found += _crowded(engine)
     except SQLAlchemyError as error:
         return [f"database: {cause_of(error)}"]
     except AnchorFileUnreadable:
@@ -106,6 +107,13 @@ def _lost(engine: Engine, box: SealedBox) -> list[str]:
         "name the key they were sealed with after the one in use, and run: aki keys reseal"
         for name, count in unreadable(engine, box).items()
     ]
+
+
+def _crowded(engine: Engine) -> list[str]:
+    if engine.dialect.name != "sqlite":
+        return []
+    shortage = shortage_of_room(sqlite_path(engine).parent)
+    return [] if shortage is None else [f"disk: {shortage}"]
 
 
 def _damage(engine: Engine) -> list[str]:

@@ -1,6 +1,8 @@
 """Why a database could not be used, in words for the operator: the driver's own may quote an address or a row."""
 
 import os
+import shutil
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +24,20 @@ _MEANINGS: Final = (
     ("does not exist", "the server has no such database, user or table"),
     ("connection", "the server does not answer; see that it runs and can be reached from here"),
 )
+
+
+_NEEDED_MEGABYTES: Final = 16  # the counters of some workers, and a write-ahead log that grows
+
+
+def shortage_of_room(folder: Path) -> str | None:
+    """Cause and cure where a folder's disk is all but full: workers that find no room for a counter are killed."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return cause_of(error)
+    if free >= _NEEDED_MEGABYTES * 1024 * 1024:
+        return None
+    return f"less than {_NEEDED_MEGABYTES} MB are free on its disk; make room"
 
 
 def cause_of(error: SQLAlchemyError | OSError) -> str:

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Engine
@@ -61,6 +62,17 @@ def test_a_locked_database_is_called_locked_by_the_jobs_and_by_the_check(
             assert refused.exit_code == 1
             assert "another program holds it locked" in refused.output
     other.close()
+
+
+def test_a_disk_all_but_full_is_found_by_the_check(
+    aki: Aki, prepared: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if prepared.dialect.name != "sqlite":
+        pytest.skip("the disk of PostgreSQL is its administrator's")
+    monkeypatch.setattr("app.storage.failures.shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    refused = aki("db", "check")
+    assert refused.exit_code == 1
+    assert "disk: less than 16 MB are free" in refused.output
 
 
 def test_the_server_does_not_start_on_a_database_that_is_none_and_says_why_without_a_traceback(
