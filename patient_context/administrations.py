@@ -16,6 +16,7 @@ from patient_context.times import FhirTime
 
 _GIVEN: Final = frozenset({"completed", "in-progress", "on-hold", "stopped"})
 _LONGEST_UNIT: Final = 20
+_LARGEST_DOSE: Final = 1e9  # units of heparin come in tens of thousands; beyond it is no dose
 _INTO_THE_GUT: Final = re.compile(
     r"\b(?:oral(?:ly)?|p\.?o|by mouth|per os|enteral|n\.?g|nasogastric|rectal(?:ly)?|p\.?r)\b", re.IGNORECASE
 )
@@ -106,6 +107,6 @@ def _dose(resource: Json) -> tuple[float | None, str]:
     """The amount given, as charted: never converted, never read from text."""
     dose = member(member(resource, "dosage"), "dose")
     value = dose.get("value")
-    if (type(value) is not float and type(value) is not int) or value <= 0:  # bool is no number
+    if (type(value) is not float and type(value) is not int) or not 0 < value < _LARGEST_DOSE:  # bool is no number
         return None, ""
     return float(value), (text(dose.get("unit")) or text(dose.get("code")) or "")[:_LONGEST_UNIT]

@@ -20,7 +20,7 @@ def add_imaging(chart: Chart, resource: Json, source: str) -> None:
         chart.ignored["imaging-not-used"] += 1
         return
     try:
-        if resource.get("status") not in _TAKEN:
+        if text(resource.get("status")) not in _TAKEN:
             raise Refused("imaging-not-done", "The examination did not take place, or its status does not say so.")
         chart.require_known_modifiers(resource)
     except Refused as refusal:

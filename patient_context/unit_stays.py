@@ -76,7 +76,7 @@ def _places(encounter: Json) -> Iterator[tuple[_Seen, Json]]:
     listed = objects(encounter.get("location"))
     for place in listed:
         seen = _seen_place(encounter, member(place, "location"))
-        if seen is None or place.get("status") in _NOT_THERE:
+        if seen is None or text(place.get("status")) in _NOT_THERE:
             continue
         period = member(place, "period")
         if not period and len(listed) == 1:

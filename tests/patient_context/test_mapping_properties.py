@@ -23,6 +23,8 @@ from tests.builders.fhir import (
     bundle,
     condition,
     encounter,
+    imaging_study,
+    medication_administration,
     medication_request,
     observation,
     patient,
@@ -35,7 +37,8 @@ NAMES = st.sampled_from(
         "resourceType", "id", "status", "code", "coding", "system", "value", "unit", "subject", "reference",
         "meta", "class", "valueQuantity", "issued", "effectiveDateTime", "component", "entry", "resource",
         "period", "modifierExtension", "contained", "medicationReference", "gender", "birthDate", "name",
-        "link", "total", "identifier", "text",
+        "link", "total", "identifier", "text", "dosage", "dose", "effectivePeriod", "performedPeriod", "location",
+        "display", "category", "procedureCode", "started", "serviceType", "type",
     ]
 )  # fmt: skip
 SCALARS = st.one_of(
@@ -58,7 +61,30 @@ JSON = st.recursive(
 def whole_chart() -> list[dict[str, Any]]:
     creatinine = [observation(value=1 + n / 10, at=READ_AT - timedelta(hours=6 * n)) for n in range(4)]
     others = [condition(), procedure(), medication_request(), encounter(), blood_pressure(120, 70), patient()]
-    return [*creatinine, *others]
+    return [*creatinine, *others, *only_shown()]
+
+
+def only_shown() -> list[dict[str, Any]]:
+    """Doses, an operation, contrast and intensive care."""
+    dose = {"dose": {"value": 1000, "unit": "mg"}, "route": {"text": "IV"}}
+    span = {"start": "2026-03-01T08:00:00Z", "end": "2026-03-01T10:00:00Z"}
+    drug = {"resourceType": "Medication", "id": "d", "code": {"text": "Gentamicin"}}
+    surgical = {"coding": [{"system": "http://snomed.info/sct", "code": "387713003"}]}
+    place = {"location": {"display": "ICU"}, "status": "completed", "period": span}
+    return [
+        medication_administration(dosage=dose),
+        medication_administration(effectiveDateTime=None, effectivePeriod=span, status="in-progress"),
+        medication_administration(
+            medicationCodeableConcept=None, contained=[drug], medicationReference={"reference": "#d"}
+        ),
+        procedure(code="80146002", category=surgical, performedDateTime="2026-03-01"),
+        procedure(
+            "http://www.cms.gov/Medicare/Coding/ICD10", "B2111ZZ", performedPeriod=span, performedDateTime=None
+        ),
+        imaging_study(),
+        encounter(location=[place]),
+        encounter("ACUTE", location=[place], serviceType={"text": "Intensive care"}),
+    ]
 
 
 def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
