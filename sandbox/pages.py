@@ -59,6 +59,12 @@ class EhrPages:
             app_context=app_context,
         )
 
+    def launch_url_without_patient(self) -> str:
+        """A fresh launch of the app from the list: the EHR names the user, and nobody else yet."""
+        launch = self.services.launches.put(LaunchContext(practitioner_id=self.clinician().id))
+        query = urlencode({"iss": self.services.settings.iss, "launch": launch})
+        return f"{self.services.settings.app_url}/launch/worklist?{query}"
+
     def launch_url(self, patient_id: str, *, framed: bool) -> str:
         """A fresh launch of the app, or of the registered launch URL of a card's link; 400 for any other."""
         url, app_context = request.form.get("url"), request.form.get("app_context") or None
@@ -112,6 +118,13 @@ def pages_blueprint(services: EhrServices, store: PatientStore) -> Blueprint:
         ehr.chart(patient_id)
         url = ehr.launch_url(patient_id, framed=False)
         response = redirect(url, 303)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @pages.post("/launch")
+    def app_without_patient() -> BaseResponse:
+        refuse_foreign_forms()
+        response = redirect(ehr.launch_url_without_patient(), 303)
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 

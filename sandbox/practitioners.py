@@ -13,6 +13,8 @@ class Practitioner:
     family: str
     title: str
     role: str
+    inpatients_only: bool = False
+    """This EHR shows them nobody who is not in hospital, whatever an app may do for others."""
 
     @property
     def name(self) -> str:
@@ -36,7 +38,7 @@ PRACTITIONERS: tuple[Practitioner, ...] = (
     Practitioner("okafor-ada", "Ada", "Okafor", "Dr", "Hospital physician"),
     Practitioner("lindqvist-jonas", "Jonas", "Lindqvist", "Dr", "Intensive care physician"),
     Practitioner("moreau-claire", "Claire", "Moreau", "Dr", "Nephrologist"),
-    Practitioner("tanaka-yui", "Yui", "Tanaka", "", "Critical care nurse"),
+    Practitioner("tanaka-yui", "Yui", "Tanaka", "", "Critical care nurse", inpatients_only=True),
     Practitioner("haddad-samir", "Samir", "Haddad", "", "Clinical pharmacist"),
 )
 

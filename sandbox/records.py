@@ -14,6 +14,7 @@ from sandbox.creating import check_new, parse_body
 from sandbox.definitions import offered
 from sandbox.errors import AccessDenied, RequestRefused
 from sandbox.paging import Page, read_token
+from sandbox.practitioners import find_practitioner
 from sandbox.profiles import STANDARD
 from sandbox.search import PageSizes, Pairs, Search, understand
 from sandbox.store import PatientStore
@@ -21,6 +22,7 @@ from sandbox.vendor import VendorProfile
 
 Resource = dict[str, Any]
 _SIGNED_IN = "Practitioner"  # belongs to no patient
+_NOT_IN_HOSPITAL = "outpatient"
 
 
 class Access(Protocol):
@@ -31,6 +33,10 @@ class Access(Protocol):
 
     def compartment(self, resource_type: str, interaction: str) -> str | None:
         """The only patient that may be touched, or None when a user or system scope lifts the limit."""
+
+    @property
+    def fhir_user(self) -> str | None:
+        """`Practitioner/...` of who signed in; None for a backend service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,8 @@ class Records:
                 return {**found, "meta": {"versionId": "1"}}
         else:
             owned = self.store.read(resource_type, resource_id)
-            if owned is not None and access.compartment(resource_type, "read") in (None, owned[0]):
+            bound = access.compartment(resource_type, "read")
+            if owned is not None and bound in (None, owned[0]) and not self._is_hidden(access, owned[0]):
                 return owned[1]
         raise RequestRefused(404, "not-found", f"There is no such {resource_type} for this token.")
 
@@ -147,7 +154,18 @@ class Records:
         if named is None and type_ != "Patient":
             raise RequestRefused(400, "too-costly", "Name the patient: patient=<id>.")
         patient_ids = sorted(named) if named is not None else self.store.patient_ids()
-        return [r for patient_id in patient_ids for r in self.store.resources(patient_id, type_)]
+        seen = [each for each in patient_ids if not self._is_hidden(access, each)]
+        return [r for patient_id in seen for r in self.store.resources(patient_id, type_)]
+
+    def _is_hidden(self, access: Access, patient_id: str) -> bool:
+        """Whether this user, with scopes for many patients, may not see this one: the EHR decides, not the app."""
+        user = find_practitioner((access.fhir_user or "").removeprefix("Practitioner/"))
+        if user is None or not user.inpatients_only or access.compartment("Patient", "read") is not None:
+            return False
+        try:
+            return self.store.summary(patient_id).category == _NOT_IN_HOSPITAL
+        except KeyError:
+            return False
 
 
 def _permit(access: Access, resource_type: str, interaction: str) -> None:

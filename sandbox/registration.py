@@ -31,11 +31,17 @@ def registration_table(settings: SandboxSettings) -> dict[str, Any]:
         "frame_ancestors": [settings.base_url],
         "networks": ["127.0.0.0/8", "::1/128"],
         "allow_http": True,
+        **_choices(settings.vendor),
         **_launch_quirks(settings),
     }
     table["cds"] = _cds(settings)
     table["reading"] = {"time_zone": str(settings.time_zone), **_reading_quirks(vendor)}
     return table
+
+
+def _choices(vendor: VendorProfile) -> dict[str, Any]:
+    """Launches without a patient, where the vendor has scopes of its user."""
+    return {} if "permission-user" in vendor.without_capabilities else {"choose_patient": ["ehr", "worklist"]}
 
 
 def _launch_quirks(settings: SandboxSettings) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -80,6 +81,7 @@ class PatientStore:
         self._shift = self.now - anchor
         self._days = self.now.date() - anchor.date()
         self._unpacked: OrderedDict[str, dict[str, list[Resource]]] = OrderedDict()
+        self._patients: dict[str, list[Resource]] = {}
         self._created: dict[str, list[Resource]] = {}
         self._numbers = 0
         self._lock = Lock()
@@ -133,7 +135,10 @@ class PatientStore:
         """One patient's resources of one type, created ones last. Callers must not change them."""
         if patient_id not in self._entries:
             return []
-        stored = self._stored(patient_id).get(resource_type, [])
+        if resource_type == "Patient":
+            stored = self._demographics(patient_id)
+        else:
+            stored = self._stored(patient_id).get(resource_type, [])
         with self._lock:
             created = [r for r in self._created.get(patient_id, []) if r["resourceType"] == resource_type]
         return stored + created
@@ -180,8 +185,22 @@ class PatientStore:
                 self._unpacked.popitem(last=False)
         return by_type
 
+    def _demographics(self, patient_id: str) -> list[Resource]:
+        """The Patient alone, the first line of its chart: a search over everybody must not unpack every chart."""
+        with self._lock:
+            known = self._patients.get(patient_id)
+        if known is None:
+            entry = self._entries[patient_id]
+            with gzip.open(BytesIO(self._data[entry.offset : entry.offset + entry.length])) as chart:
+                known = self._read_lines(chart.readline())["Patient"]
+            with self._lock:
+                self._patients[patient_id] = known
+        return known
+
     def _unpack(self, entry: _Entry) -> dict[str, list[Resource]]:
-        lines = gzip.decompress(self._data[entry.offset : entry.offset + entry.length])
+        return self._read_lines(gzip.decompress(self._data[entry.offset : entry.offset + entry.length]))
+
+    def _read_lines(self, lines: bytes) -> dict[str, list[Resource]]:
         shifted: dict[bytes, bytes] = {}  # most times occur many times over
 
         def replaced(match: re.Match[bytes]) -> bytes:

@@ -29,6 +29,8 @@ class StubAccess:
     patient_id: str | None = PATIENT
     scopes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"*": ("create", "read", "search")})
 
+    fhir_user: str | None = None
+
     def permits(self, resource_type: str, interaction: str) -> bool:
         return interaction in self.scopes.get(resource_type, self.scopes.get("*", ()))
 

@@ -33,6 +33,17 @@ def test_the_list_shows_every_patient_with_a_launch_button(shared):
     assert f'href="/patients/{PATIENT}/app"' in page
 
 
+def test_the_app_is_launched_without_a_patient_from_the_list(app):
+    assert 'id="launch-without-patient"' in app.http.get("/").text
+    sent = app.http.post("/launch")
+    assert sent.status_code == 303
+    address = urlsplit(sent.headers["Location"])
+    asked = parse_qs(address.query)
+    assert (address.path, asked["iss"]) == ("/launch/worklist", [FHIR])
+    context = app.services.launches.look(asked["launch"][0])
+    assert (context.practitioner_id, context.patient_id, context.encounter_id) == ("okafor-ada", None, None)
+
+
 def test_search_finds_by_part_of_the_name_and_by_mrn(shared):
     assert names(shared.http.get("/?q=agnes+will").text) == ["Agnes Willow"]
     assert names(shared.http.get(f"/?q={PATIENT}").text) == ["Agnes Willow"]
