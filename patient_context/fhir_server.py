@@ -5,6 +5,7 @@ checked against the base before a request exists, and the session is the caller'
 """
 
 import time
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -43,13 +44,11 @@ class FhirServer(fhirclient_server.FHIRServer):  # type: ignore[misc]  # fhircli
 
     def read_json(self, path: str) -> Json:
         """The JSON object at a path below the base, or at an absolute address under it. Raises ReadFailed."""
-        try:
-            found = strict_json.loads(self._body(path))
-        except JsonRefused:
-            raise ReadFailed("unreadable", 200) from None
-        if not isinstance(found, dict):
-            raise ReadFailed("unreadable", 200)
-        return found
+        return _object_in(self._body(path))
+
+    def post_search(self, resource_type: str, parameters: Mapping[str, str]) -> Json:
+        """The first page of a search whose parameters stand in no address and no log. Raises ReadFailed."""
+        return _object_in(self._body(f"{resource_type}/_search", parameters))
 
     def address_of(self, path: str) -> str:
         """The absolute address, if it lies under the FHIR base. Raises ReadFailed `outside-base`."""
@@ -62,7 +61,7 @@ class FhirServer(fhirclient_server.FHIRServer):  # type: ignore[misc]  # fhircli
             raise ReadFailed("outside-base")
         return address
 
-    def _body(self, path: str) -> bytes:
+    def _body(self, path: str, form: Mapping[str, str] | None = None) -> bytes:
         address, left = self.address_of(path), self.seconds_left()
         if left <= 0:
             raise ReadFailed("timeout")
@@ -70,8 +69,13 @@ class FhirServer(fhirclient_server.FHIRServer):  # type: ignore[misc]  # fhircli
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         try:
-            answer = self.session.get(
-                address, headers=headers, timeout=min(left, _MAX_TIMEOUT_SECONDS), allow_redirects=False
+            answer = self.session.request(
+                "GET" if form is None else "POST",
+                address,
+                data=form,
+                headers=headers,
+                timeout=min(left, _MAX_TIMEOUT_SECONDS),
+                allow_redirects=False,
             )
             self.raise_for_status(answer)
         # `from None`: the exceptions of requests and fhirclient carry addresses with the patient's id in them.
@@ -88,6 +92,16 @@ class FhirServer(fhirclient_server.FHIRServer):  # type: ignore[misc]  # fhircli
         if answer.status_code != 200:  # a redirect to a login page, 204, 202
             raise ReadFailed("unreadable", answer.status_code)
         return bytes(answer.content)
+
+
+def _object_in(body: bytes) -> Json:
+    try:
+        found = strict_json.loads(body)
+    except JsonRefused:
+        raise ReadFailed("unreadable", 200) from None
+    if not isinstance(found, dict):
+        raise ReadFailed("unreadable", 200)
+    return found
 
 
 def _why_forbidden(body: bytes) -> str:

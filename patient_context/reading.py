@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from patient_context.codes import REFUSED_TESTS, TESTS
@@ -16,7 +16,8 @@ class SiteReading:
     `patient_context.codes` (VN-15). `accept_preliminary` brings preliminary results onto the chart (FH-4); whether
     they are staged too is the policy's setting of the same name.
     `trust_unit_over_code` accepts a unit that contradicts its LOINC code, for laboratories known to send one
-    code for both. `known_modifiers` are modifierExtension URLs that change nothing for us.
+    code for both. `known_modifiers` are modifierExtension URLs that change nothing for us. `patient_search`
+    "get" is for an EHR that takes no search by POST: what is typed then stands in addresses, and so in its logs.
     """
 
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
@@ -24,6 +25,7 @@ class SiteReading:
     local_codes: Mapping[str, str] = field(default_factory=dict)
     trust_unit_over_code: bool = False
     known_modifiers: frozenset[str] = frozenset()
+    patient_search: Literal["post", "get"] = "post"
 
     def __post_init__(self) -> None:
         """Raises ValueError for a local code that could never match or means nothing here."""
