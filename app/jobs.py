@@ -14,11 +14,13 @@ from typing import Final
 
 from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from app.auditing.anchors import Anchor, anchor_now, purge_before
 from app.auditing.elapsed import require_vouched
 from app.auditing.trail import AuditEvent, AuditTrail, operator
 from app.cds.replay import KEPT_AFTER_EXPIRY
+from app.launched.destruction import destroy_expired
 from app.launched.sessions import Clock
 from app.storage.tables import (
     Base,
@@ -26,7 +28,6 @@ from app.storage.tables import (
     CdsFeedbackRow,
     CdsJtiRow,
     JobLeaseRow,
-    LaunchSessionRow,
     PendingLaunchRow,
     PredictionRow,
 )
@@ -132,8 +133,8 @@ def last_finished_at(engine: Engine) -> datetime | None:
 
 def _work(engine: Engine, clock: Clock, retention: Retention, anchor_file: Path | None) -> JobsDone:
     now, who = clock(), operator()
-    idle = LaunchSessionRow.seen_at <= now - retention.session_idle
-    sessions = _destroy(engine, LaunchSessionRow, lambda: (LaunchSessionRow.expires_at <= now) | idle)
+    with Session(engine) as db, db.begin():
+        sessions = destroy_expired(db, now, idle=retention.session_idle)
     pending = _destroy(engine, PendingLaunchRow, lambda: PendingLaunchRow.expires_at <= now)
     jwt_ids = _destroy(engine, CdsJtiRow, lambda: CdsJtiRow.expires_at <= now - KEPT_AFTER_EXPIRY)
     audit_events = purge_before(engine, now - retention.audit, now=now, who=who)

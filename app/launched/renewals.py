@@ -23,9 +23,13 @@ from launch.context import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attempt to renew a session's token: won by us, busy with somebody else, or renewed already."""
+    """An attempt to renew a session's token: won by us, busy with somebody else, or renewed already.
+
+    `holder` is the launch that keeps the token for `session`: itself, or the one it was opened from.
+    """
 
     session: LaunchSession
+    holder: LaunchSession
     version: int
     outcome: Literal["won", "busy", "renewed"]
 
@@ -45,17 +49,17 @@ class Renewals:
         """
         now = self._clock()
         with Session(self._engine) as db, db.begin():
-            row = db.get(LaunchSessionRow, session.id)
+            row = db.get(LaunchSessionRow, session.holder_id)
             if row is None:
                 raise SessionMissing
             if row.expires_at <= now:
                 raise SessionExpired
-            current = unsealed_session(self._box, row.sealed, session.id)
-            version = row.version
-            if current.access_token != session.access_token:
-                return Claim(current, version, outcome="renewed")
+            holder = unsealed_session(self._box, row.sealed, session.holder_id)
+            current, version = session.lent_by(holder), row.version
+            if holder.access_token != session.access_token:
+                return Claim(current, holder, version, outcome="renewed")
             free = LaunchSessionRow.renewing_until.is_(None) | (LaunchSessionRow.renewing_until <= now)
-            mine = (LaunchSessionRow.id == session.id) & (LaunchSessionRow.version == version) & free
+            mine = (LaunchSessionRow.id == holder.id) & (LaunchSessionRow.version == version) & free
             # RETURNING, not a count: the database says which of several claims it let through.
             won = db.scalar(
                 update(LaunchSessionRow)
@@ -64,12 +68,12 @@ class Renewals:
                 .returning(LaunchSessionRow.id)
                 .execution_options(synchronize_session=False)
             )
-        return Claim(current, version, outcome="busy" if won is None else "won")
+        return Claim(current, holder, version, outcome="busy" if won is None else "won")
 
     def finish(self, claim: Claim, tokens: Tokens) -> LaunchSession:
         """Store the new tokens; the session stays what it is otherwise. Raises SessionMissing."""
         renewed = replace(
-            claim.session,
+            claim.holder,
             access_token=tokens.access_token,
             token_expires_at=tokens.expires_at,
             scopes=tokens.scopes,
@@ -82,14 +86,14 @@ class Renewals:
         }
         if not self._change(claim, changes):
             raise SessionMissing  # ended, or taken over after the lease, in the meantime
-        return renewed
+        return claim.session.lent_by(renewed)
 
     def give_up(self, claim: Claim) -> None:
         """Let others try: the EHR could not be reached, the refresh token may still be good."""
         self._change(claim, {"renewing_until": None})
 
     def _change(self, claim: Claim, changes: Mapping[str, object]) -> bool:
-        mine = (LaunchSessionRow.id == claim.session.id) & (LaunchSessionRow.version == claim.version)
+        mine = (LaunchSessionRow.id == claim.holder.id) & (LaunchSessionRow.version == claim.version)
         with Session(self._engine) as db, db.begin():
             changed = db.scalar(
                 update(LaunchSessionRow)

@@ -2,6 +2,9 @@
 
 The browser holds one cookie per launch, so two patients in two tabs never mix (SL-55). The cookie's value is
 random and stored as a hash; tokens and context are sealed. A row that has expired is destroyed when touched.
+
+A launch without a patient is the parent of each patient its user opens: such a child has its own address and its
+own patient, but the parent's cookie, token and end (ADR 0018).
 """
 
 import hashlib
@@ -9,14 +12,15 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app.launched.destruction import destroy_expired, destroy_launch
 from app.storage.encryption import SealedBox, Undecipherable
 from app.storage.tables import LaunchSessionRow
 from launch.context import ContextReference, LaunchContext, Tokens
@@ -53,9 +57,10 @@ class RequestForged(SessionError):
 
 @dataclass(frozen=True, slots=True)
 class LaunchSession:
-    """One accepted launch: one patient, one user, one grant.
+    """One accepted launch: one patient or none yet, one user, one grant.
 
-    `expires_at` is when the session ends at the latest; `token_expires_at` when the access token does.
+    `expires_at` is when the session ends at the latest; `token_expires_at` when the access token does. `parent_id`
+    is the launch without a patient from which this patient was opened.
     """
 
     id: str
@@ -80,11 +85,30 @@ class LaunchSession:
     refresh_token: str | None = field(default=None, repr=False)
     language: str | None = None
     """What the EHR says its user reads, such as "de-CH"."""
+    parent_id: str | None = None
+
+    @property
+    def holder_id(self) -> str:
+        """The launch whose cookie and token this one lives by."""
+        return self.parent_id or self.id
 
     @property
     def tokens(self) -> Tokens:
         """The grant, as the token endpoint knows it."""
         return Tokens(self.access_token, self.token_expires_at, self.scopes, self.refresh_token)
+
+    def lent_by(self, holder: "LaunchSession") -> "LaunchSession":
+        """This patient's launch with the token of its parent, whose scopes of one patient give nothing here."""
+        if self.parent_id is None:
+            return holder
+        return replace(
+            self,
+            access_token=holder.access_token,
+            token_expires_at=holder.token_expires_at,
+            expires_at=holder.expires_at,
+            scopes=holder.tokens.scopes_without_patient,
+            refresh_token=holder.refresh_token,
+        )
 
 
 def cookie_name(launch_id: str) -> str:
@@ -127,22 +151,25 @@ class LaunchSessions:
 
     def open(self, launch_id: str, cookies: Mapping[str, str]) -> LaunchSession:
         """The session, for the browser that holds the launch's cookie. Raises SessionMissing, SessionExpired."""
-        secret = cookies.get(cookie_name(launch_id), "")
         if not _LAUNCH_ID.fullmatch(launch_id):  # never asked of a database: PostgreSQL fails at a NUL
             raise SessionMissing
         with Session(self._engine) as db, db.begin():
             row = db.get(LaunchSessionRow, launch_id)
-            if row is None or not hmac.compare_digest(row.browser_hash, digest_of(secret)):
+            holder = row if row is None or row.parent_id is None else db.get(LaunchSessionRow, row.parent_id)
+            if row is None or holder is None or not _is_of(holder, cookies):
                 raise SessionMissing
-            expired = self._has_expired(row)
+            expired = self._has_expired(holder)
             if expired:
-                db.delete(row)
-            elif self._clock() - row.seen_at > _TOUCH_EVERY:
-                row.seen_at = self._clock()
-            sealed = row.sealed
+                destroy_launch(db, holder.id)
+            elif self._clock() - holder.seen_at > _TOUCH_EVERY:
+                holder.seen_at = self._clock()
+            sealed, holder_id, held = row.sealed, holder.id, holder.sealed
         if expired:
             raise SessionExpired
-        return unsealed_session(self._box, sealed, launch_id)
+        session = unsealed_session(self._box, sealed, launch_id)
+        if session.holder_id != holder_id:
+            raise SessionMissing
+        return session.lent_by(unsealed_session(self._box, held, holder_id))
 
     def shown_for(self, session: LaunchSession) -> timedelta:
         """How long what is answered now may stay on a screen: until the session ends, or nobody has asked for
@@ -150,20 +177,24 @@ class LaunchSessions:
         return max(min(self._idle, session.expires_at - self._clock()), timedelta(0))
 
     def end(self, launch_id: str) -> None:
-        """Destroy a session. Ending one that is gone is no error."""
+        """Destroy a session, and those opened from it. Ending one that is gone is no error."""
         with Session(self._engine) as db, db.begin():
-            db.execute(delete(LaunchSessionRow).where(LaunchSessionRow.id == launch_id))
+            destroy_launch(db, launch_id)
 
     def purge(self) -> None:
         """Destroy every session that has expired."""
-        now = self._clock()
-        gone = (LaunchSessionRow.expires_at <= now) | (LaunchSessionRow.seen_at <= now - self._idle)
         with Session(self._engine) as db, db.begin():
-            db.execute(delete(LaunchSessionRow).where(gone))
+            destroy_expired(db, self._clock(), idle=self._idle)
 
     def _has_expired(self, row: LaunchSessionRow) -> bool:
         now = self._clock()
         return row.expires_at <= now or row.seen_at <= now - self._idle
+
+
+def _is_of(holder: LaunchSessionRow, cookies: Mapping[str, str]) -> bool:
+    """Whether the browser holds the cookie of the launch that holds the token."""
+    secret = cookies.get(cookie_name(holder.id), "")
+    return hmac.compare_digest(holder.browser_hash, digest_of(secret))
 
 
 def unsealed_session(box: SealedBox, sealed: bytes, launch_id: str) -> LaunchSession:

@@ -78,16 +78,16 @@ class TokenLife:
             waited += _WAIT_SECONDS
 
     def end(self, session: LaunchSession) -> bool:
-        """Destroy the session, then ask the EHR to forget its tokens; whether the EHR confirmed."""
-        self._sessions.end(session.id)
+        """Destroy the launch and all opened from it, then ask the EHR to forget its tokens; whether it did."""
+        self._sessions.end(session.holder_id)
         return self._client.revoke(session.ehr_id, session.tokens)
 
     def _renew(self, claim: Claim) -> LaunchSession:
-        session = claim.session
+        holder = claim.holder
         try:
-            tokens = self._client.renew(session.ehr_id, session.tokens, patient=session.patient_id)
+            tokens = self._client.renew(holder.ehr_id, holder.tokens, patient=holder.patient_id)
         except (TokenRefused, PatientChanged) as error:
-            self._sessions.end(session.id)  # consent withdrawn, or a reused token: nothing may go on
+            self._sessions.end(holder.id)  # consent withdrawn, or a reused token: nothing may go on
             if isinstance(error, PatientChanged):
                 raise
             raise SessionExpired from None

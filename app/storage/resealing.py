@@ -12,6 +12,8 @@ from app.storage.encryption import SealedBox, Undecipherable
 from app.storage.tables import (
     CdsFeedbackRow,
     LaunchSessionRow,
+    OpenedPatientRow,
+    PatientSearchRow,
     PendingLaunchRow,
     PredictionRow,
     SigningKeyRow,
@@ -27,6 +29,8 @@ SEALED: Final[tuple[Place, ...]] = (
     (WriteDraftRow, WriteDraftRow.id, "write_draft"),
     (CdsFeedbackRow, CdsFeedbackRow.id, "cds_feedback"),
     (PredictionRow, PredictionRow.id, "prediction"),
+    (OpenedPatientRow, OpenedPatientRow.launch_id, "opened_patient"),
+    (PatientSearchRow, PatientSearchRow.launch_id, "patient_search"),
 )
 
 

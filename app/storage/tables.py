@@ -62,7 +62,11 @@ class PendingLaunchRow(Base):
 
 
 class LaunchSessionRow(Base):
-    """One launch, one patient. Tokens and context are sealed; the cookie is kept as a hash only."""
+    """One launch, one patient. Tokens and context are sealed; the cookie is kept as a hash only.
+
+    A patient opened from a launch without one has that launch as `parent_id`, and neither cookie nor token of its
+    own: `browser_hash` is empty.
+    """
 
     __tablename__ = "launch_session"
 
@@ -77,6 +81,29 @@ class LaunchSessionRow(Base):
     """Counts renewals of the token: who renews compares it, so one renewal never overwrites another."""
     renewing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """While a worker renews the token; the others wait. Runs out by itself if that worker dies."""
+    parent_id: Mapped[str | None] = mapped_column(String(32), index=True)
+
+
+class OpenedPatientRow(Base):
+    """A patient opened from a launch without one, as the worklist shows it, sealed. `at`: last seen, or opened."""
+
+    __tablename__ = "opened_patient"
+
+    launch_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """The patient's own launch; `parent_id` is the one it was opened from."""
+    parent_id: Mapped[str] = mapped_column(String(32), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PatientSearchRow(Base):
+    """What the last search of a launch without a patient brought, sealed; never what was typed."""
+
+    __tablename__ = "patient_search"
+
+    launch_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class CdsJtiRow(Base):
