@@ -31,6 +31,8 @@ from app.telemetry.counters import ASSESSMENTS, AUDIT_FAILURES
 from app.watching.predictions import Channel, Look, Predictions, WriteBeside
 from app.watching.showing import assess_under, withheld_because
 from app.watching.switches import Switches
+from app.worklist.opened import OpenedPatients
+from app.worklist.searches import PatientSearches
 from launch.client import ClientSettings, LaunchClient
 from launch.keys import ClientKeys
 from launch.registry import EhrRegistration, SigningAlgorithm
@@ -111,6 +113,8 @@ class AppServices:
     launch_client: LaunchClient
     styles: Styles
     token_life: TokenLife
+    opened: OpenedPatients
+    searches: PatientSearches
     model: RiskPredictor | ModelError
     site_models: Mapping[str, RiskPredictor | ModelError]
     switches: Switches
@@ -181,6 +185,8 @@ def open_services(settings: Settings, *, ehrs: Ehrs | None = None, clock: Clock 
         launch_client=launch_client,
         styles=Styles(outbound.for_launch),
         token_life=TokenLife(sessions, Renewals(engine, box, clock), launch_client, clock, lease=lease),
+        opened=OpenedPatients(engine, box),
+        searches=PatientSearches(engine, box),
         model=model,
         site_models={ehr.id: site_model(model, ehr.policy, settings.ehrs_file.parent) for ehr in ehrs},
         switches=Switches(engine),

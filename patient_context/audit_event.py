@@ -48,10 +48,14 @@ def _interaction(code: str) -> Json:
 _LOGIN: Final = _Shape(_dicom("110114", "User Authentication"), "E", _dicom("110122", "Login"))
 _HOOK: Final = _Shape(_REST, "E", _interaction("operation"))
 _ACTIVITY: Final = _Shape(_dicom("110100", "Application Activity"), "E")
+_PATIENTS: Final = _Shape(_dicom("110110", "Patient Record"), "R")
 _SHAPES: Final[Mapping[str, _Shape]] = {
     "launch-accepted": _LOGIN,
     "launch-refused": _LOGIN,
     "launch-ended": _Shape(_LOGIN.type, "E", _dicom("110123", "Logout")),
+    "worklist-viewed": _PATIENTS,
+    "patients-searched": _Shape(_REST, "E", _interaction("search-type")),
+    "patient-opened": _PATIENTS,
     "chart-viewed": _Shape(_REST, "R", _interaction("read"), f"{_BALP}.PatientRead"),
     "chart-not-shown": _Shape(_REST, "R", _interaction("read")),
     "card-returned": _HOOK,

@@ -25,6 +25,9 @@ Action = Literal[
     "launch-accepted",
     "launch-refused",
     "launch-ended",
+    "worklist-viewed",
+    "patients-searched",
+    "patient-opened",
     "chart-viewed",
     "chart-not-shown",
     "card-returned",
@@ -62,8 +65,8 @@ class AuditEvent:
 
     `outcome` is a code or a count; `service` the CDS service asked, `jti` the id of its caller's token (never
     the token), `reference` what was written or changed, such as `RiskAssessment/1` or a key's id; `inputs` the
-    chart's entries the answer rests on, `unread` what the EHR did not answer whole; `tenant` the organisation
-    within the EHR, `opened_from_card` the id of the card whose link opened the app.
+    chart's entries the answer rests on, or the patients a list showed, `unread` what the EHR did not answer whole;
+    `tenant` the organisation within the EHR, `opened_from_card` the id of the card whose link opened the app.
     """
 
     action: Action

@@ -3,6 +3,7 @@
 import hmac
 
 from flask import g, request
+from werkzeug.exceptions import NotFound
 
 from app.launched.sessions import LaunchSession, LaunchSessions, RequestForged
 
@@ -16,6 +17,12 @@ def enter(sessions: LaunchSessions, launch_id: str) -> LaunchSession:
     g.ehr_id = session.ehr_id
     g.ehr_language = session.language
     return session
+
+
+def require_patient(session: LaunchSession, *, is_there: bool = True) -> None:
+    """A page of one patient is none of a launch without, and the other way round. Raises NotFound."""
+    if (session.patient_id is not None) is not is_there:
+        raise NotFound
 
 
 def require_form_token(session: LaunchSession) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from launch.errors import LaunchError
 from model.sentences import Sentence
-from patient_context.queries import QUERIES, is_permitted
+from patient_context.queries import QUERIES, is_permitted, permits
 
 _NEEDED: Final = {"patient": Sentence("the patient's details"), "creatinine": Sentence("laboratory results")}
 
@@ -22,6 +22,11 @@ class ScopesMissing(LaunchError):
     def __init__(self, missing: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.missing = missing
+
+
+def may_choose_a_patient(granted: frozenset[str]) -> bool:
+    """Whether the user may search for patients and read whom they choose."""
+    return permits(granted, "Patient", "s") and permits(granted, "Patient", "r")
 
 
 def missing_kinds(granted: frozenset[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, render_template, url_for
 
 from app.auditing.trail import Action, AuditEvent, AuditFailed
 from app.launched.entry import enter, require_form_token
-from app.launched.granted import ScopesMissing, missing_kinds
+from app.launched.granted import ScopesMissing, may_choose_a_patient, missing_kinds
 from app.launched.sessions import LaunchSession, cookie_name
 from app.services import AppServices
 from app.telemetry.metrics import count_launch
@@ -65,9 +65,12 @@ class LaunchReception:
 
 def _require_use(context: LaunchContext) -> None:
     """Raises NoPatientInContext, ScopesMissing: a grant this app can do nothing with is let go of."""
+    granted = context.tokens.scopes
     if context.patient is None:
-        raise NoPatientInContext
-    missing = missing_kinds(context.tokens.scopes)
+        granted = context.tokens.scopes_without_patient
+        if not may_choose_a_patient(granted):
+            raise NoPatientInContext
+    missing = missing_kinds(granted)
     if missing:
         raise ScopesMissing(missing)
 
@@ -84,7 +87,7 @@ def session_blueprint(services: AppServices) -> Blueprint:
         services.audit.record(_event("launch-ended", "revoked" if revoked else "not-revoked", session))
         forget_url = url_for("session.forget")
         response = Response(render_template("ended.html", style_url=forget_url), mimetype="text/html")
-        drop_ticket(response, session.id)
+        drop_ticket(response, session.holder_id)
         return response
 
     @blueprint.get("/ended.css")

@@ -12,11 +12,11 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from app.configured.ehrs import EhrConfig
 from app.languages.reader import site_wording, wording_for
-from app.launched.entry import enter, require_form_token
+from app.launched.entry import enter, require_form_token, require_patient
 from app.launched.sessions import LaunchSession
 from app.patient_page.drafts import Draft, WriteDrafts
 from app.patient_page.plans import KINDS, NoPlan, WritePlan, plan
-from app.patient_page.viewing import ReadChart, fhir_access, page_of, record_act, view_chart
+from app.patient_page.viewing import ReadChart, fhir_access, page_of, record_act, view_chart, worklist_url
 from app.presentation.wording import Wording
 from app.presentation.write_preview import write_preview
 from app.services import AppServices
@@ -79,6 +79,7 @@ class _Acting:
             csrf_token=session.csrf_token,
             shown_seconds=int(self.services.sessions.shown_for(session).total_seconds()),
             patient_url=url_for("pages.patient", launch_id=session.id),
+            worklist_url=worklist_url(session),
             write_url=url_for("pages.write", launch_id=session.id, kind=kind),
         )
 
@@ -116,6 +117,7 @@ class _Acting:
     def _enter(self, launch_id: str, kind: str) -> tuple[LaunchSession, EhrConfig]:
         """The session of this browser, at an EHR that may be written to; 404 elsewhere."""
         session = enter(self.services.sessions, launch_id)
+        require_patient(session)
         ehr = self.services.ehrs.by_id(session.ehr_id)
         if not ehr.launch.write_back or kind not in KINDS:
             abort(404)

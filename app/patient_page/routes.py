@@ -20,10 +20,11 @@ from app.patient_page.acting import add_acting_routes
 from app.patient_page.first_paint import FirstPaint
 from app.patient_page.looks import PATIENCE_SECONDS, Looks
 from app.patient_page.plans import KINDS
-from app.patient_page.viewing import ReadChart, ViewedChart, page_of, view_chart
+from app.patient_page.viewing import ReadChart, ViewedChart, page_of, view_chart, worklist_url
 from app.presentation import PatientPage
 from app.services import AppServices
 from app.web.error_pages import error_response
+from app.worklist.routes import add_worklist_routes
 from launch.styling import css_variables
 from patient_context.reader import read
 
@@ -50,7 +51,7 @@ def pages_blueprint(
     @pages.get("/")
     def home() -> str:
         """What this is, and the standalone launch of each registered EHR."""
-        return render_template("home.html", ehrs=[_launch_link(config) for config in services.ehrs])
+        return render_template("home.html", ehrs=[_launch_links(config) for config in services.ehrs])
 
     @pages.get("/p/<launch_id>/", strict_slashes=False)
     def patient(launch_id: str) -> Response | str:
@@ -60,6 +61,8 @@ def pages_blueprint(
         say, window = wording_for(ehr), request.args.get("window")
         has_looks = bool(looks.now(ehr.launch, session.smart_style_url))
         style_url = url_for("pages.ehr_style", launch_id=session.id) if has_looks else ""
+        if session.patient_id is None:
+            return worklist.page(session, ehr, style_url)
 
         def render(viewed: ViewedChart) -> str:
             page = page_of(viewed, session, ehr, say, window=window)
@@ -79,6 +82,7 @@ def pages_blueprint(
         )
 
     add_acting_routes(pages, services, read_chart)
+    worklist = add_worklist_routes(pages, services)
 
     @pages.get("/p/<launch_id>/style.css")
     def ehr_style(launch_id: str) -> Response:
@@ -105,6 +109,7 @@ def _render_patient(page: PatientPage, session: LaunchSession, style_url: str, s
         "patient.html",
         page=page,
         self_url=url_for("pages.patient", launch_id=session.id),
+        worklist_url=worklist_url(session),
         style_url=style_url,
         write_urls={kind: url_for("pages.preview", launch_id=session.id, kind=kind) for kind in KINDS},
         end_url=url_for("session.end", launch_id=session.id)
@@ -117,9 +122,12 @@ def _render_patient(page: PatientPage, session: LaunchSession, style_url: str, s
     )
 
 
-def _launch_link(config: EhrConfig) -> Mapping[str, str]:
+def _launch_links(config: EhrConfig) -> Mapping[str, str]:
+    """The ways to begin at an EHR that its entry offers; both may be empty."""
+    offered = config.launch.choose_patient
     return {
         "name": config.launch.name,
         "iss": config.launch.iss,
-        "href": url_for("launch.launch_standalone", ehr=config.id),
+        "href": url_for("launch.launch_standalone", ehr=config.id) if "ehr" in offered else "",
+        "worklist_href": url_for("launch.launch_worklist", ehr=config.id) if "worklist" in offered else "",
     }

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import g
+from flask import g, url_for
+from sqlalchemy import Connection
 
 from app.auditing.inputs import input_references, unread_parts
 from app.auditing.trail import Action, AuditEvent
@@ -31,9 +32,25 @@ class ViewedChart:
     outcome: Outcome
 
 
+def both(first: WriteBeside, second: WriteBeside | None) -> WriteBeside:
+    """Two things written beside the same line."""
+
+    def write(connection: Connection) -> None:
+        first(connection)
+        if second is not None:
+            second(connection)
+
+    return write
+
+
 def fhir_access(session: LaunchSession) -> FhirAccess:
     """The right this launch has at its EHR."""
     return FhirAccess(session.fhir_base_url, session.access_token, session.scopes)
+
+
+def worklist_url(session: LaunchSession) -> str:
+    """The way back to the patients of the session; empty for a launch that has this patient only."""
+    return url_for("pages.patient", launch_id=session.parent_id) if session.parent_id else ""
 
 
 def view_chart(
@@ -59,7 +76,8 @@ def view_chart(
         raise
     outcome, kept = services.assess(snapshot, now, ehr.id, "page")
     viewed = ViewedChart(snapshot, outcome)
-    record_act(services, session, "chart-viewed", type(outcome).__name__, viewed, beside=kept)
+    beside = both(kept, services.opened.seen(session, snapshot, outcome))
+    record_act(services, session, "chart-viewed", type(outcome).__name__, viewed, beside=beside)
     return viewed
 
 
@@ -88,8 +106,12 @@ def record_act(
     viewed: ViewedChart | None = None,
     *,
     beside: WriteBeside | None = None,
+    patients: tuple[str, ...] | None = None,
 ) -> None:
-    """One line of the audit trail, and what is written beside it. Raises AuditFailed: then it is not done."""
+    """One line of the audit trail, and what is written beside it. Raises AuditFailed: then it is not done.
+
+    `patients` are those a list shows, by reference.
+    """
     services.audit.record(
         AuditEvent(
             action=action,
@@ -98,7 +120,7 @@ def record_act(
             who=session.fhir_user or session.user_label,
             patient_id=session.patient_id,
             model_sha256=viewed.outcome.model.sha256 if viewed and viewed.outcome.model else None,
-            inputs=input_references(viewed.snapshot, viewed.outcome) if viewed else None,
+            inputs=input_references(viewed.snapshot, viewed.outcome) if viewed else patients,
             unread=unread_parts(viewed.snapshot) if viewed else None,
             recalibration_sha256=services.recalibration_sha256(session.ehr_id),
             request_id=g.get("request_id"),

@@ -16,6 +16,7 @@ from app.launched.granted import ScopesMissing
 from app.launched.sessions import RequestForged, SessionExpired, SessionMissing
 from app.patient_page.drafts import DraftMissing
 from app.storage.encryption import Undecipherable
+from app.worklist.searches import FoundPatientMissing
 from launch import errors as launch_errors
 from patient_context import errors as chart_errors
 
@@ -85,6 +86,14 @@ _LAUNCH: Final[Mapping[type[Exception], PublicError]] = {
         "The EHR started this app without naming a patient. No other patient is shown instead.",
         "Open a patient's chart, then open the app from there.",
         "required",
+    ),
+    launch_errors.LaunchNotOffered: PublicError(
+        403,
+        "launch-not-offered",
+        "This launch is not set up for this EHR",
+        "The registry does not offer this way to choose a patient at this EHR. Nothing was sent to it.",
+        "Open the app from a patient's chart, or ask IT to add this way to choose_patient in ehrs.toml.",
+        "forbidden",
     ),
     launch_errors.PatientChanged: PublicError(
         502,
@@ -186,6 +195,14 @@ _SESSION: Final[Mapping[type[Exception], PublicError]] = {
         "There is nothing to write here",
         "What was shown for writing belongs to another launch, or is older than twelve hours. Nothing was sent.",
         "Open the patient's page and choose again what to write.",
+        "not-found",
+    ),
+    FoundPatientMissing: PublicError(
+        404,
+        "found-patient-missing",
+        "This patient is not on the list any more",
+        "A newer search has taken the place of the list you chose from. Nobody was opened.",
+        "Go back to the patients of this session and search again.",
         "not-found",
     ),
     SQLAlchemyError: PublicError(

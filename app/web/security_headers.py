@@ -20,6 +20,8 @@ _LAUNCH_ENDPOINTS: Final = frozenset(
         "pages.preview",
         "pages.write",
         "pages.written",
+        "pages.search_patients",
+        "pages.open_patient",
         "session.end",
     }
 )

@@ -135,6 +135,14 @@ def test_a_standalone_launch_asks_the_ehr_for_a_patient(client, services, ehr) -
     assert services.sessions.open(_launch_id(done), _cookies(client)).patient_id == "p1"
 
 
+@pytest.mark.parametrize("query", ["ehr=local", "iss={iss}&launch=l"])
+def test_a_launch_without_a_patient_asks_nothing_where_the_registry_does_not_offer_it(client, ehr, query) -> None:
+    response = client.get(f"/launch/worklist?{query.format(iss=ehr.fhir_base)}", base_url="https://aki")
+    assert response.status_code == 403
+    assert "launch-not-offered" in response.text
+    assert ehr.asked == []
+
+
 def _launch_with(client: FlaskClient, ehr: FakeEhr, now: Any, **claims: Any) -> str:
     """A whole launch whose id_token says `claims`; the address of the page."""
     _, asked = _begin(client, ehr)
