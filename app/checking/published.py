@@ -139,6 +139,8 @@ def check_capabilities(registration: EhrRegistration, document: Mapping[str, Any
     capabilities = _texts(document.get("capabilities"))
     yield _pkce(_texts(document.get("code_challenge_methods_supported")))
     needed = {"launch-ehr", "context-ehr-patient", _CLIENT_CAPABILITY.get(registration.auth_method, "launch-ehr")}
+    if "worklist" in registration.choose_patient:
+        needed |= {"launch-standalone", "permission-user"}
     if missing := needed - capabilities:
         cure = "Some servers leave them out; if launches fail, ask the vendor about these."
         yield note("capabilities", f"Not announced: {listed(missing)}.", cure)

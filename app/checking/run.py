@@ -24,7 +24,8 @@ from app.configured.ehrs import EhrConfig
 from launch.authorization import requested_scopes
 from launch.context import Tokens
 from launch.errors import LaunchError
-from patient_context.queries import scopes
+from launch.registry import EhrRegistration
+from patient_context.queries import ScopeSyntax, scopes
 from patient_context.reader import FhirAccess
 
 
@@ -64,12 +65,21 @@ def _about(ehr: EhrConfig, published: Published, tools: Tools) -> list[Finding]:
         findings += check_capabilities(registration, published.document)
     if configuration is not None:
         syntax = registration.scope_syntax or configuration.scope_syntax
-        product = scopes("v2" if syntax == "v2" else "v1")
-        wanted = requested_scopes(registration, product, standalone=False)
+        wanted = _scopes_asked_for(registration, syntax)
         findings += check_scopes(published.document, wanted)
     if configuration is not None and "openid" in wanted:
         findings += check_keys(registration, configuration, tools.launch_session)
     return findings
+
+
+def _scopes_asked_for(registration: EhrRegistration, syntax: str) -> tuple[str, ...]:
+    """By launches from a chart, and, where they are offered, by those without a patient."""
+    spelling: ScopeSyntax = "v2" if syntax == "v2" else "v1"
+    asked = requested_scopes(registration, scopes(spelling), standalone=False)
+    if "worklist" not in registration.choose_patient:
+        return asked
+    without = requested_scopes(registration, scopes(spelling, "user"), standalone=True, level="user")
+    return tuple(dict.fromkeys((*asked, *without)))
 
 
 def _data(ehr: EhrConfig, tools: Tools, token: str | None, patient: str | None) -> list[Finding]:

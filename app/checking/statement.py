@@ -12,6 +12,7 @@ from launch.registry import EhrRegistration
 from patient_context.queries import QUERIES
 
 _INDISPENSABLE = frozenset({"Patient", "Observation"})
+_PATIENT_SEARCH = frozenset({"identifier", "family", "birthdate"})
 
 
 def check_statement(registration: EhrRegistration, session: requests.Session) -> list[Finding]:
@@ -29,7 +30,8 @@ def check_statement(registration: EhrRegistration, session: requests.Session) ->
             problem("fhir", f"The server speaks FHIR {version}; this app reads R4.", "Use its R4 base address.")
         ]
     offered = {str(each.get("type")): each for each in _resources(statement)}
-    return [ok("fhir", f"FHIR {version}."), *_type_findings(offered)]
+    worklist = _worklist_findings(offered) if "worklist" in registration.choose_patient else ()
+    return [ok("fhir", f"FHIR {version}."), *_type_findings(offered), *worklist]
 
 
 def _type_findings(offered: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
@@ -49,6 +51,19 @@ def _type_findings(offered: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding
         )
     elif not absent:
         yield ok("search", "Every search this app makes is offered.")
+
+
+def _worklist_findings(offered: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Can patients be searched for as the worklist does (`choose_patient`)?"""
+    names = {each.get("name") for each in _objects(offered.get("Patient", {}).get("searchParam"))}
+    if lacking := _PATIENT_SEARCH - names:
+        yield note(
+            "worklist",
+            f"Patient search parameters the worklist uses and the EHR does not list: {listed(lacking)}.",
+            'Try a search; where none succeeds, take "worklist" out of choose_patient in its entry.',
+        )
+    else:
+        yield ok("worklist", "Patients can be searched for by identifier, and by family name and birth date.")
 
 
 def _gaps(query: Any, offered: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -91,6 +91,37 @@ def test_the_embedded_ehr_is_found_good_with_a_test_patient_read_by_the_backend_
         assert "Launches from this EHR can work." in shown.stdout
 
 
+def test_what_a_launch_without_patient_needs_is_looked_for_where_it_is_offered(home: Path) -> None:
+    with running_world(home) as world:
+        for choice in ("", 'choose_patient = ["worklist"]\n'):
+            _register(home, world, choice)
+            found = _found(_run(home, "check", "sandbox", "--json"))
+            assert ("worklist" in found) is bool(choice)
+            assert ("permission-user" in found["capabilities"][0][1]) is bool(choice)
+        assert found["worklist"] == [
+            ("ok", "Patients can be searched for by identifier, and by family name and birth date.")
+        ]
+
+
+def test_an_ehr_that_lists_no_patient_search_is_said_to_need_a_try(home: Path) -> None:
+    statement = {
+        "resourceType": "CapabilityStatement",
+        "fhirVersion": "4.0.1",
+        "rest": [{"resource": [{"type": "Patient", "searchParam": [{"name": "identifier"}]}]}],
+    }
+    with running_fake_ehr() as ehr:
+        ehr.answers["/fhir/metadata"] = lambda _: json_response(statement)
+        (home / "ehrs.toml").write_text(
+            f'[[ehr]]\nid = "fake"\nname = "Fake"\niss = "{ehr.fhir_base}"\nclient_id = "x"\n'
+            'networks = ["127.0.0.0/8"]\nallow_http = true\nchoose_patient = ["ehr", "worklist"]\n',
+            encoding="utf-8",
+        )
+        ((status, text),) = _found(_run(home, "check", "fake", "--json"))["worklist"]
+    assert status == "note"
+    assert "birthdate" in text
+    assert "family" in text
+
+
 def test_an_address_that_is_no_ehr_is_named_as_such(home: Path) -> None:
     with running_fake_ehr() as ehr:
         ehr.answers["/.well-known/smart-configuration"] = lambda _: Response("<html>", mimetype="text/html")
