@@ -100,20 +100,21 @@ def _beyond(known: Sequence[_Placed]) -> Iterator[Reason]:
 def _beyond_words(feature: Feature, value: float, at: Span) -> Sentence:
     unit = "" if feature.unit.startswith("{") else " " + CLINICAL_UNITS.get(feature.unit, feature.unit)
     facts = {
-        "label": Sentence(feature.label),
-        "value": f"{shown(feature, value)}{unit}",
+        "label": feature.label if isinstance(feature.label, Sentence) else Sentence(feature.label),
+        "value": shown(feature, value),
         "low": shown(feature, at.low),
-        "high": f"{shown(feature, at.high)}{unit}",
+        "high": shown(feature, at.high),
+        "unit": unit,
     }
     if value > at.high:
         return Sentence(
-            "{label}, {value}, is above what the model learned from: 99.9 % of its training values lay between "
-            "{low} and {high}.",
+            "{label}, {value}{unit}, is above what the model learned from: 99.9 % of its training values lay "
+            "between {low} and {high}{unit}.",
             **facts,
         )
     return Sentence(
-        "{label}, {value}, is below what the model learned from: 99.9 % of its training values lay between "
-        "{low} and {high}.",
+        "{label}, {value}{unit}, is below what the model learned from: 99.9 % of its training values lay "
+        "between {low} and {high}{unit}.",
         **facts,
     )
 

@@ -107,6 +107,20 @@ def test_kinds_of_findings_a_caution_names_are_in_the_readers_language(concept: 
     assert f"（{said}）" in wording("ja").sentence(caution.text)
 
 
+def test_a_caution_about_one_value_is_wholly_in_the_readers_language() -> None:
+    (feature,) = [one for one in FEATURES if one.label == "Diastolic pressure, lowest in 48 h"]
+    far = Familiarity({feature.id: Span(20.5, 40, 80, 93)}, unusual_concepts=1, known_concepts=0)
+    (caution,) = far.cautions([(feature, 18.0, 0.0)])
+    said = wording("de").sentence(caution.text)
+    label = wording("de").sentence(feature.label)
+    assert label != feature.label
+    assert said.startswith(f"{label}, 18 mmHg, ")
+    (change,) = [one for one in FEATURES if one.label == "Potassium, change within 48 h"]
+    far = Familiarity({change.id: Span(-1.5, -1, 1, 2.5)}, unusual_concepts=1, known_concepts=0)
+    (caution,) = far.cautions([(change, 3.25, 0.0)])
+    assert "zwischen -1,5 und +2,5 mmol/L" in wording("de").sentence(caution.text)
+
+
 def test_words_of_a_chart_are_never_read_as_a_pattern() -> None:
     assert wording("de").sentence(Sentence("with {drug}", drug="{0.__class__}")) == "mit {0.__class__}"
 
