@@ -6,11 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from app.storage.database import open_engine, upgrade
+from app.storage.tables import CdsFeedbackRow
 from app.telemetry.logs import configure_logs
 from sandbox.store import BUNDLED_PATIENTS
 from tests.builders.databases import ENGINES, fresh_database_url, stored_bytes
@@ -62,6 +65,21 @@ def _journey(world: World) -> tuple[str, set[str]]:
     return shown, {session.access_token, session.csrf_token, *browser.cookies.values()}
 
 
+def _comment_on_a_card(world: World, comment: str) -> None:
+    """What a clinician typed beside a card that was overridden, as the EHR sends it."""
+    told = {
+        "card": str(uuid4()),
+        "outcome": "overridden",
+        "outcomeTimestamp": "2026-03-12T09:05:00Z",
+        "overrideReason": {"reason": {"code": "known", "system": "urn:x"}, "userComment": comment},
+    }
+    address = f"{world.app_url}/cds-services/aki-patient-view/feedback"
+    answer = requests.post(address, json={"feedback": [told]}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    with world.services.engine.connect() as connection:
+        assert connection.scalar(select(CdsFeedbackRow.sealed)) is not None
+
+
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "tmp"
@@ -82,10 +100,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def test_names_and_tokens_are_in_no_log_metric_temporary_file_or_database_page(
     database_url: str, tmp_path: Path, temporary: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    entry = {"write_back": True}
+    entry = {"write_back": True, "cds": {"allow_unauthenticated": True}}
     with running_world(tmp_path / "state", entry, database_url=database_url) as world:
         configure_logs("DEBUG")  # again, onto the captured stream
         shown, secrets = _journey(world)
+        _comment_on_a_card(world, " and ".join(_names_of(PATIENT)))
         metrics = requests.get(f"{world.app_url}/metrics", timeout=10).text
         stored = stored_bytes(world.services.engine)
     written = capfd.readouterr()
