@@ -14,6 +14,7 @@ from app.presentation.course_values import (
     when_taken,
 )
 from app.presentation.creatinine import known_creatinines
+from app.presentation.inputs import part_words
 from app.presentation.lane_words import LaneTable, LaneWindow
 from app.presentation.units import MASS, UNITS, in_unit
 from app.presentation.wording import Wording
@@ -50,7 +51,7 @@ class CoursePanel:
     """`course` is None when the chart holds no creatinine in the window. `unit` is the reader's.
 
     `tables` say what else is known in the window; `has_unsteady_egfr` that some eGFR is no number to dose by,
-    `has_days` that of some event only the day is known.
+    `has_days` that of some event only the day is known, `not_read` which parts the lanes had to do without.
     """
 
     windows: tuple[WindowLink, ...]
@@ -66,6 +67,7 @@ class CoursePanel:
     has_unsteady_egfr: bool
     has_drugs: bool
     has_days: bool
+    not_read: str
 
 
 def course_panel(
@@ -104,6 +106,7 @@ def course_panel(
         has_unsteady_egfr=any(egfr is not None and not egfr.steady_state for egfr in egfrs),
         has_drugs=any(lane.key == "drug" for lane in lanes.lanes),
         has_days=lanes.has_days,
+        not_read=", ".join(dict.fromkeys(part_words(gap.part, say) for gap in snapshot.not_read)),
     )
 
 

@@ -52,13 +52,13 @@ def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording) -> I
         refused=len(rejected),
         refused_rows=tuple(RefusedRow(r.resource, say.sentence(r.reason)) for r in rejected[:_LISTED]),
         refused_summary=tuple((reason.rstrip(".。"), count) for reason, count in counted.most_common(5)),
-        unread=tuple(f"{_part_words(i.part, say)}: {say.sentence(i.reason)}" for i in not_whole),
+        unread=tuple(f"{part_words(i.part, say)}: {say.sentence(i.reason)}" for i in not_whole),
         warnings=tuple(_warnings(outcome, snapshot, rejected, say)),
         reasons=tuple(say.sentence(r.text) for r in outcome.reasons if not r.code.endswith(INCOMPLETE)),
     )
 
 
-def _part_words(part: str, say: Wording) -> str:
+def part_words(part: str, say: Wording) -> str:
     """A query's name as words: "recent medications"."""
     return say.sentence(part.replace("_", " "))
 
@@ -67,7 +67,7 @@ def _warnings(
     outcome: Outcome, snapshot: PatientSnapshot, rejected: tuple[Rejected, ...], say: Wording
 ) -> Iterator[str]:
     if snapshot.incomplete:
-        parts = ", ".join(dict.fromkeys(_part_words(i.part, say) for i in snapshot.incomplete))
+        parts = ", ".join(dict.fromkeys(part_words(i.part, say) for i in snapshot.incomplete))
         yield say.gettext(
             "Part of the chart could not be read ({parts}). What follows may miss something.", parts=parts
         )

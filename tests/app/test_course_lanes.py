@@ -314,6 +314,12 @@ def test_what_is_only_shown_changes_no_word_of_warning() -> None:
     assert refused.unread == ("drugs given: The EHR does not permit reading this part of the chart.",)
 
 
+def test_what_the_lanes_had_to_do_without_is_named_below_the_drawing() -> None:
+    gaps = tuple(Incomplete(part, "not-found", "Not offered.") for part in ("drugs_given", "imaging"))
+    assert panel(replace(AFTER_SURGERY, not_read=gaps)).not_read == "drugs given, imaging"
+    assert panel(AFTER_SURGERY).not_read == ""
+
+
 def test_undated_operation_is_in_the_table_and_not_in_the_drawing() -> None:
     chart = snapshot(creatinine(3, 1.0), operations=(Operation("Bypass", "Procedure/9"),))
     assert [row[1] for row in table(chart, "Events").rows] == ["date not known"]
