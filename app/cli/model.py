@@ -108,7 +108,7 @@ def train(data: Path, out: Path, created: datetime | None, as_json: bool) -> Non
 
 @model_group.command()
 @cohort_option
-@resamples_option
+@resamples_option(published=500)
 @out_option("transport.json and transport.md")
 @click.option(
     "--elsewhere",

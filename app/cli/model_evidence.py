@@ -19,7 +19,7 @@ MOMENTS = ("creatinine", "6h")
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help=f"The folder that holds {' and '.join(SETS)}.",
 )
-@resamples_option
+@resamples_option(published=200)
 @json_option
 def evidence(data: Path, resamples: int, as_json: bool) -> None:
     """Validate the bundled model on PhysioNet 2012 and the MIMIC-IV demo in both views, and renew the table.

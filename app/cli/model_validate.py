@@ -71,7 +71,7 @@ class Request:
     help="The artifact to score. Default: the bundled one.",
 )
 @click.option("--site", default="this site", show_default=True, help="The name the report speaks of.")
-@resamples_option
+@resamples_option(published=200)
 @out_option("validation.html and validation.json")
 @json_option
 def validate(

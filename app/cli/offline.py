@@ -19,10 +19,15 @@ cohort_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The cohort's folder, with hospital_A.parquet and hospital_B.parquet (PhysioNet 2019).",
 )
-resamples_option = click.option(
-    "--resamples", default=200, show_default=True, type=click.IntRange(min=10), help="Bootstrap resamples."
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def resamples_option(published: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """By default as many as the published numbers rest on: the documented command gives them again."""
+    told = "Bootstrap resamples of patients."
+    return click.option(
+        "--resamples", default=published, show_default=True, type=click.IntRange(min=10), help=told
+    )
 
 
 def out_option(files: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

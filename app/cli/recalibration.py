@@ -64,7 +64,7 @@ def recalibration_key(file: Path) -> None:
 @click.option(
     "--expires", type=click.DateTime(["%Y-%m-%d"]), help=f"Its last day. Default: {VALID_DAYS} days from now."
 )
-@resamples_option
+@resamples_option(published=200)
 @json_option
 def recalibrate(
     data: Path,

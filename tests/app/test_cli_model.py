@@ -1,7 +1,9 @@
 """`aki model`: says whether the model is whole, refuses a broken one, explains what is missing."""
 
 import json
+import re
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,13 @@ def test_one_hospital_of_the_challenge_is_validated_alone_and_a_folder_without_a
     given = read_local_data(shared, site="ignored", progress=silent)
     assert {stay.hospital for stay in given.stays} == {"B"}
     assert "hospital_A" not in given.description
+
+
+@pytest.mark.parametrize(("command", "results"), [("study", "transport"), ("evidence", "external")])
+def test_the_documented_command_resamples_as_often_as_the_published_numbers_were(
+    command: str, results: str
+) -> None:
+    published = (files("model.validation") / "results" / f"{results}.json").read_text(encoding="utf-8")
+    _, shown = run(command, "--help")
+    (default,) = re.findall(r"\[default:\s+(\d+)", shown)
+    assert set(re.findall(r'"resamples": (\d+)', published)) == {default}
