@@ -29,8 +29,6 @@ class UsedJwts:
 
     def has(self, token: CallToken) -> bool:
         """Whether a call of this token has been recorded, by any worker."""
-        if self._clock() - self._purged_at > _PURGE_EVERY:
-            self.purge()
         with self._engine.connect() as connection:
             return connection.execute(_LOOK_UP, {"jti_hash": _hash_of(token)}).first() is not None
 
@@ -54,14 +52,15 @@ class UsedJwts:
             connection.execute(_INSERT, _row(token))
         except IntegrityError as served:
             raise token.replayed() from served
+        if self._clock() - self._purged_at > _PURGE_EVERY:
+            self._forget_some(connection)
 
-    def purge(self) -> None:
-        """Forget some whose JWT has expired an hour ago; where there are more, again at the next look-up."""
+    def _forget_some(self, connection: Connection) -> None:
+        """Those whose JWT has expired an hour ago; where there are more, again with the next call."""
         now = self._clock()
         long_over = CdsJtiRow.expires_at <= now - KEPT_AFTER_EXPIRY
         some = select(CdsJtiRow.jti_hash).where(long_over).limit(_MOST_PURGED)
-        with serialized(self._engine) as connection:
-            gone = connection.execute(delete(CdsJtiRow).where(CdsJtiRow.jti_hash.in_(some))).rowcount
+        gone = connection.execute(delete(CdsJtiRow).where(CdsJtiRow.jti_hash.in_(some))).rowcount
         if gone < _MOST_PURGED:
             self._purged_at = now
 

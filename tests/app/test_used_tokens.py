@@ -16,6 +16,8 @@ from app.factory import create_app
 from app.services import AppServices, open_services
 from app.storage.database import open_engine, upgrade
 from app.storage.tables import CdsCardRow, CdsFeedbackRow, CdsJtiRow
+from app.storage.turns import serialized
+from cds_hooks.errors import CallerRefused
 from cds_hooks.replay import CallToken
 from tests.builders.cds import (
     EHR,
@@ -177,31 +179,50 @@ def test_a_call_that_could_not_be_recorded_is_not_answered_and_leaves_no_line(st
     assert list(AuditTrail(services.engine, lambda: NOW).events()) == []
 
 
+def serve(used: UsedJwts, engine: Engine, one: CallToken) -> None:
+    with serialized(engine) as connection:
+        used.use_up(connection, one)
+
+
+def kept(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.scalar(select(func.count()).select_from(CdsJtiRow)) or 0)
+
+
+def test_a_token_serves_once_whoever_asks(database: Engine, clock) -> None:
+    used, one = UsedJwts(database, clock), CallToken("https://ehr", "jti-1", clock() + timedelta(minutes=5))
+    assert not used.has(one)
+    assert used.remember(one)
+    assert used.has(one)
+    assert not used.remember(one)
+    with pytest.raises(CallerRefused):
+        serve(used, database, one)
+    assert used.remember(CallToken("https://other", "jti-1", one.expires_at))
+
+
 def test_a_token_is_kept_an_hour_after_it_expired_and_then_let_go_of(database: Engine, clock) -> None:
     used, one = UsedJwts(database, clock), CallToken("https://ehr", "jti-1", clock() + timedelta(minutes=5))
-    assert used.remember(one)
-    assert not used.remember(one)
-    assert used.remember(CallToken("https://other", "jti-1", one.expires_at))
+    serve(used, database, one)
     clock.advance(minutes=6)
-    used.purge()
+    serve(used, database, CallToken("https://ehr", "jti-2", clock() + timedelta(days=1)))
     clock.advance(minutes=-6)
     assert used.has(one), "a clock was ahead meanwhile"
-    clock.advance(minutes=66)
-    used.purge()
+    clock.advance(minutes=67)
+    serve(used, database, CallToken("https://ehr", "jti-3", clock() + timedelta(days=1)))
     assert not used.has(one)
+    assert kept(database) == 2
 
 
 def test_expired_tokens_are_let_go_of_a_few_at_a_time(
     database: Engine, clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.cds.replay._MOST_PURGED", 2)
-    used, late = UsedJwts(database, clock), CallToken("https://ehr", "late", clock() + timedelta(days=1))
+    used = UsedJwts(database, clock)
     for number in range(5):
-        used.remember(CallToken("https://ehr", f"jti-{number}", clock()))
+        serve(used, database, CallToken("https://ehr", f"jti-{number}", clock()))
     clock.advance(hours=2)
     left = []
-    for _ in range(4):
-        used.has(late)
-        with database.connect() as connection:
-            left.append(connection.scalar(select(func.count()).select_from(CdsJtiRow)))
+    for number in range(4):
+        serve(used, database, CallToken("https://ehr", f"later-{number}", clock() + timedelta(days=1)))
+        left.append(kept(database) - number - 1)
     assert left == [3, 1, 0, 0]
