@@ -65,4 +65,5 @@ def read_json_body(limit_bytes: int, *, decode: Callable[[bytes], Any] = decode_
     except RequestEntityTooLarge as problem:
         raise BodyTooLarge(limit_bytes) from problem
     except JsonRefused as problem:
-        raise RequestUnreadable(problem.code, "The body is not JSON this service reads.") from problem
+        text = f"The body is not JSON this service reads. {problem}"
+        raise RequestUnreadable(problem.code, text) from problem

@@ -18,6 +18,7 @@ from app.configured.ehrs import ehrs_from
 from app.configured.settings import Settings
 from app.languages.reader import add_languages
 from app.launched.sessions import cookie_name
+from app.patient_page.drafts import Draft, WriteDrafts
 from app.patient_page.routes import pages_blueprint
 from app.services import AppServices, open_services
 from app.web.error_pages import register_error_pages
@@ -176,6 +177,22 @@ def test_second_click_and_reload_write_no_second_copy(chart: WritableEhr, visit:
     assert "RiskAssessment/new-1" in again.text
     assert launch.client.get(first.request.path, base_url="https://localhost").status_code == 200
     assert len(chart.stored) == 1
+
+
+def test_of_two_clicks_that_found_the_draft_unsent_together_one_writes(
+    chart: WritableEhr, visit: Callable[..., Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = WriteDrafts.open
+
+    def overtaken(drafts: WriteDrafts, draft_id: str, launch_id: str) -> Draft:
+        draft = looked(drafts, draft_id, launch_id)
+        drafts.claim(draft)  # the other click, between this one's look and its claim
+        return draft
+
+    monkeypatch.setattr(WriteDrafts, "open", overtaken)
+    launch = visit()
+    assert "Being written" in launch.click(launch.preview()).text
+    assert chart.stored == {}
 
 
 def test_what_this_launch_has_written_is_not_offered_again_until_it_says_something_else(
