@@ -16,6 +16,8 @@ def draw_lanes(svg: Element, lanes: Iterable[PlacedLane], words: ChartWords) -> 
     """Draw every lane with its name above it, and say where nothing was read."""
     for placed in lanes:
         group = SubElement(svg, "g", {"class": f"lane lane--{placed.lane.key}", "aria-hidden": "true"})
+        if isinstance(placed.lane, ValueLane):
+            _draw_ticks(group, placed, placed.lane)
         _draw_unread(group, placed, words)
         if isinstance(placed.lane, ValueLane):
             _draw_values(group, placed, placed.lane)
@@ -33,12 +35,16 @@ def _draw_unread(group: Element, placed: PlacedLane, words: ChartWords) -> None:
         text(group, "lane-note", (left + placed.unread_to) / 2, middle, words.unread, "middle")
 
 
-def _draw_values(group: Element, placed: PlacedLane, lane: ValueLane) -> None:
+def _draw_ticks(group: Element, placed: PlacedLane, lane: ValueLane) -> None:
     left, right = placed.x.start_px, placed.x.end_px
     for value, words in lane.ticks:
         y = placed.y(value)
         line(group, "course-grid", left, y, right, y)
         text(group, "course-tick", left - 8, y, words, "end")
+
+
+def _draw_values(group: Element, placed: PlacedLane, lane: ValueLane) -> None:
+    left, right = placed.x.start_px, placed.x.end_px
     for low in (False, True):
         steps = [step for step in lane.steps if step.low is low]
         if steps:
