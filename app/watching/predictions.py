@@ -89,7 +89,8 @@ class Predictions:
             return None
         head, prediction, identity = found
         interval = prediction.interval
-        recalibration = _recalibration(identity)
+        overlay = identity.recalibration
+        recalibration = overlay.sha256 if overlay else None
         named = "|".join(
             (patient_ref, head, landmark_at.isoformat(), identity.sha256, recalibration or "as trained")
         )
@@ -142,12 +143,6 @@ def _predicted(made: Outcome) -> tuple[Head, Prediction, ModelIdentity] | None:
 def _newest_creatinine_at(snapshot: PatientSnapshot, now: datetime) -> datetime | None:
     known = [one.at for one in snapshot.measurements(Analyte.CREATININE) if max(one.at, one.available_at) <= now]
     return max(known, default=None)
-
-
-def _recalibration(identity: ModelIdentity) -> str | None:
-    """The digest of the site's recalibration, where the model has one."""
-    overlay = getattr(identity, "recalibration", None)
-    return None if overlay is None else str(overlay.sha256)
 
 
 def _settled(known: Sequence[Any], look: Look) -> list[tuple[str, FollowUp, datetime]]:
