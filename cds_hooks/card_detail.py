@@ -3,12 +3,13 @@
 Pure. Most decision-relevant first; everything from the chart passes through `wording`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from cds_hooks import wording
 from cds_hooks.estimate_detail import estimate_lines, estimate_sources
+from cds_hooks.missing_detail import missing
 from model.applicability import is_dialysed
 from model.assessment import (
     AkiEpisode,
@@ -22,10 +23,8 @@ from model.assessment import (
     Outcome,
 )
 from model.forecasts import Forecast, forecast_of
-from model.snapshot import Incomplete, Measurement
+from model.snapshot import Measurement
 from model.staging import CREATININE_CLEARED
-
-SHOWN_REJECTIONS = 5
 
 _CRITERION = {
     KdigoCriterion.CREATININE: "by creatinine",
@@ -48,18 +47,6 @@ _METHOD_OF_ONE = {
     BaselineMethod.LOWEST_7_D: "one result within 7 days",
     BaselineMethod.LOWEST_48_H: "one result within 48 hours",
 }
-_SAID_BESIDE_THE_STAGE = frozenset({"highest_stage", CREATININE_CLEARED.code})
-_PART = {
-    "patient": "patient details (age, sex)",
-    "labs": "laboratory results other than creatinine",
-    "vitals": "vital signs",
-    "body": "height and weight",
-    "urine": "urine output",
-    "conditions": "problem list",
-    "medications": "medication orders",
-    "procedures": "procedures, dialysis among them",
-    "encounters": "encounters",
-}
 _STATE = {
     EpisodeState.ACTIVE: "active",
     EpisodeState.RESOLVING: "resolving",
@@ -78,6 +65,7 @@ class DetailFacts:
 
     zone: tzinfo
     latest_creatinine: Measurement | None = None
+    harmful_drugs: tuple[str, ...] = ()
 
 
 def detail(outcome: Outcome, facts: DetailFacts) -> str:
@@ -122,13 +110,17 @@ def finding(found: Assessment, facts: DetailFacts) -> Iterator[str]:
         yield f"- {CREATININE_CLEARED.text}"
         return
     yield from _second_opinions(found)
+    if facts.harmful_drugs:
+        names = wording.chart_text(", ".join(facts.harmful_drugs), 200)
+        yield f"- Active on the chart and able to harm kidneys: {names}"
 
 
 def _second_opinions(found: Assessment) -> Iterator[str]:
     """The NHS algorithm's answer and the eGFR."""
     if found.nhs is not None:
         ratio = f" (ratio {found.nhs.ratio:.2f})" if found.nhs.ratio is not None else ""
-        yield f"- NHS England algorithm: {wording.chart_text(found.nhs.alert)}{ratio}"
+        alert = "no alert" if found.nhs.alert == "none" else wording.chart_text(found.nhs.alert)
+        yield f"- NHS England algorithm: {alert}{ratio}"
     if found.egfr is not None:
         steady = "" if found.egfr.steady_state else "; creatinine is not steady, so not a number to dose by"
         equation = wording.chart_text(found.egfr.equation)
@@ -182,49 +174,6 @@ def estimates(found: Assessment, facts: DetailFacts) -> Iterator[str]:
     """The model's probability with what moved it."""
     if (forecast := forecast_of(found)) is not None:
         yield from estimate_lines(forecast, facts.zone)
-
-
-def missing(outcome: Outcome) -> Iterator[str]:
-    """What was missing or not used."""
-    lines = [
-        f"- {wording.chart_text(reason.text, 240)}"
-        for reason in outcome.reasons
-        if not reason.code.endswith("_incomplete")  # said by part below
-        and reason.code not in _SAID_BESIDE_THE_STAGE
-    ]
-    lines += _unread(outcome.inputs.incomplete)
-    lines += _rejections(outcome)
-    if lines:
-        yield "**Missing or not used**"
-        yield ""
-        yield from lines
-
-
-def _unread(gaps: Sequence[Incomplete]) -> Sequence[str]:
-    absent = [_part(gap) for gap in gaps if gap.code == "not-supplied"]
-    lines = [f"- Not supplied by the EHR: {'; '.join(absent)}"] if absent else []
-    parts: dict[str, list[str]] = {}
-    for gap in gaps:
-        if gap.code != "not-supplied":
-            parts.setdefault(gap.reason, []).append(_part(gap))
-    return lines + [
-        f"- {'; '.join(names).capitalize()}: {wording.chart_text(reason, 240)}" for reason, names in parts.items()
-    ]
-
-
-def _part(gap: Incomplete) -> str:
-    return _PART.get(gap.part) or wording.chart_text(gap.part)
-
-
-def _rejections(outcome: Outcome) -> Sequence[str]:
-    rejected = outcome.inputs.rejected
-    lines = [
-        f"- Not used: {wording.chart_text(one.resource)}: {wording.chart_text(one.reason, 240)}"
-        for one in rejected[:SHOWN_REJECTIONS]
-    ]
-    if len(rejected) > SHOWN_REJECTIONS:
-        lines.append(f"- and {len(rejected) - SHOWN_REJECTIONS} more results not used, listed in the app")
-    return lines
 
 
 def provenance(outcome: Outcome, facts: DetailFacts, shown: Forecast | None = None) -> Iterator[str]:

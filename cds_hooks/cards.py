@@ -16,6 +16,7 @@ from cds_hooks.suggestions import SuggestionContext, suggest_for_aki
 from model.assessment import AkiEpisode, Assessment, KdigoStaging, Outcome, Prediction, Reason
 from model.reported import mg_dl_digits
 from model.snapshot import Measurement
+from model.stage_doubts import HIGH_FROM_THE_FIRST
 
 SOURCE_LABEL = "AKI Sentinel, research software"
 TOPIC_SYSTEM = "urn:aki-sentinel:card-topic"
@@ -187,6 +188,8 @@ def _risk_summary(risk: Prediction) -> str:
 
 
 def _staged(outcome: Assessment) -> str:
+    if any(reason.code == HIGH_FROM_THE_FIRST for reason in outcome.reasons):
+        return "AKI cannot be excluded"
     stage = outcome.kdigo.stage if outcome.kdigo else None
     return "No AKI by KDIGO so far" if stage == 0 else "AKI stage cannot be said"
 

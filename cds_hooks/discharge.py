@@ -10,9 +10,10 @@ from typing import Any
 
 from cds_hooks import wording
 from cds_hooks.answers import Answer, HookCall, assess_chart
-from cds_hooks.card_detail import finding, missing, provenance
+from cds_hooks.card_detail import finding, provenance
 from cds_hooks.cards import Card, CardContext, assemble, plain_creatinine
 from cds_hooks.decision import CardKind, Indicator, Show, Silent, never_spoken_about, question_does_not_apply
+from cds_hooks.missing_detail import missing
 from cds_hooks.order_review import is_running
 from cds_hooks.suggestions import MOST, SuggestionContext, suggest_diagnosis, suggest_order
 from model.applicability import has_problem

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from cds_hooks import wording
-from cds_hooks.card_detail import days_or_hours_ago, finding, latest_lines, missing, provenance
+from cds_hooks.card_detail import days_or_hours_ago, finding, latest_lines, provenance
 from cds_hooks.cards import ORDER_OVERRIDE_REASONS, Card, CardContext, assemble, plain_creatinine
 from cds_hooks.decision import CardKind, Indicator, Show
 from cds_hooks.draft_orders import DraftOrder
 from cds_hooks.estimate_detail import estimate_lines
+from cds_hooks.missing_detail import missing
 from cds_hooks.suggestions import MOST, SuggestionContext, suggest_order, suggest_removal
 from model.assessment import Assessment, KdigoCriterion, Outcome
 from model.caution_table import Offer

@@ -1,9 +1,13 @@
 """`aki-patient-view`: hook -> chart -> assessment -> card or silence, top to bottom."""
 
+from dataclasses import replace
+
 from cds_hooks.answers import Answer, HookCall, assess_chart
 from cds_hooks.cards import build_card
 from cds_hooks.care_setting import setting_at
 from cds_hooks.decision import Silent, decide
+from cds_hooks.order_review import harmful_on_chart
+from cds_hooks.silence import ON_OPENING
 
 
 def answer_patient_view(call: HookCall) -> Answer:
@@ -14,4 +18,8 @@ def answer_patient_view(call: HookCall) -> Answer:
     decision = decide(found.outcome, found.snapshot, setting, call.policy)
     if isinstance(decision, Silent):
         return found.silent(decision)
-    return found.showing(build_card(decision, found.outcome, found.card_context()))
+    context = found.card_context()
+    if decision.kind in ON_OPENING:
+        drugs = harmful_on_chart(found.snapshot, call.now)
+        context = replace(context, facts=replace(context.facts, harmful_drugs=drugs))
+    return found.showing(build_card(decision, found.outcome, context))

@@ -74,11 +74,11 @@ def day(at: datetime, zone: tzinfo) -> str:
 
 
 def percent(probability: float) -> str:
-    """A probability as a percentage no more exact than it deserves: 14 %, 0.6 %."""
+    """A probability in whole percent, halves upwards as on the page; never 0 or 100."""
     hundredths = probability * 100
     if hundredths < 1:
         return "below 1 %"
-    return "above 99 %" if hundredths > 99 else f"{hundredths:.0f} %"
+    return "above 99 %" if hundredths > 99 else f"{int(hundredths + 0.5)} %"
 
 
 def natural_frequency(probability: float) -> str:

@@ -29,6 +29,7 @@ from model.policy import DEFAULT_POLICY, SitePolicy
 from model.recalibration import RecalibrationRefused
 from model.sentences import Sentence
 from model.snapshot import PatientSnapshot
+from model.stage_doubts import stage_doubts
 from model.staging import Staging, stage
 
 
@@ -67,7 +68,8 @@ def assess(
     staging = stage(snapshot, now, policy)
     prediction = _predict(snapshot, now, model, staging)
     newer = newer_creatinine_not_used(snapshot, staging.latest, now)
-    reasons = [*staging.reasons, *newer, *_incomplete_reasons(snapshot), *cautions(snapshot, now)]
+    doubts = stage_doubts(snapshot, staging.kdigo, now)
+    reasons = [*staging.reasons, *doubts, *newer, *_incomplete_reasons(snapshot), *cautions(snapshot, now)]
     if isinstance(prediction, Reason):
         reasons.append(prediction)
     if _nothing_to_say(staging, prediction):

@@ -15,6 +15,7 @@ from app.presentation.drugs import DrugsPanel
 from app.presentation.units import in_unit
 from app.presentation.wording import Wording
 from model.analytes import Analyte
+from model.applicability import is_dialysed
 from model.assessment import Assessment, Outcome
 from model.sentences import Sentence
 from model.snapshot import Concept, Measurement, PatientSnapshot
@@ -97,7 +98,9 @@ def care_panel(outcome: Outcome, snapshot: PatientSnapshot, drugs: DrugsPanel, s
     because = (
         say.gettext("AKI stage {stage}", stage=chart.stage) if chart.stage else say.gettext("high risk of AKI")
     )
-    wanted = (*_ALWAYS, *(_IN_AKI if chart.stage else ()))
+    wanted = [*_ALWAYS, *(_IN_AKI if chart.stage else ())]
+    if is_dialysed(outcome):  # whoever dialyses the patient measures and knows
+        wanted = [line for line in wanted if line not in (_repeat, _nephrology)]
     lines = (line(chart) for line in wanted)
     return CarePanel(because, tuple(item for item in lines if item is not None))
 
@@ -179,7 +182,7 @@ def _glucose(chart: _Chart) -> CareItem:
 
 def _contrast(chart: _Chart) -> CareItem:
     finding = chart.say.gettext(
-        "Planned imaging is not read by this page. Needed imaging is not to wait for the kidneys."
+        "Planned imaging is not read by this page. Imaging needed at once is not delayed for the kidneys."
     )
     return chart.item(Sentence("Alternatives to contrast"), finding, _KDIGO, "unknown")
 

@@ -11,9 +11,16 @@ from model.applicability import is_dialysed
 from model.assessment import Assessment, Egfr, InsufficientData, KdigoStaging, NotApplicable, Outcome
 from model.sentences import Sentence
 from model.snapshot import Measurement, PatientSnapshot
+from model.stage_doubts import HIGH_FROM_THE_FIRST
 
 #: The alerts of the algorithm that are not names ("AKI 1").
 NHS_WORDS = {"none": Sentence("no alert"), "cannot say": Sentence("cannot say")}
+
+#: Reasons for which stage 0 is no "No AKI".
+_NOT_NO_AKI = {
+    "aki_not_recovered": Sentence("AKI not recovered"),
+    HIGH_FROM_THE_FIRST: Sentence("AKI cannot be excluded"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,10 @@ def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, say:
         return NowPanel(headline, detail, "unknown", None, facts, reason_texts(outcome, Part.STAGE, say))
     remarks = stage_remarks(outcome, say)
     if staging.stage == 0:
-        unrecovered = any(reason.code == "aki_not_recovered" for reason in outcome.reasons)
-        headline = say.gettext("AKI not recovered") if unrecovered else say.gettext("No AKI")
-        tone = "unknown" if unrecovered else "none"
+        codes = {reason.code for reason in outcome.reasons}
+        doubt = next((words for code, words in _NOT_NO_AKI.items() if code in codes), None)
+        headline = say.sentence(doubt or Sentence("No AKI"))
+        tone = "unknown" if doubt else "none"
         return NowPanel(headline, _no_aki_detail(staging, say), tone, 0, facts, remarks)
     return NowPanel(
         say.pgettext("headline", "AKI stage {stage}", stage=staging.stage),

@@ -100,6 +100,8 @@ def _kidneys(look: LastLook, say: Wording) -> tuple[str, str]:
         return say.gettext("Cannot be staged"), "unknown"
     if look.finding == "not-recovered":
         return say.gettext("AKI not recovered"), "unknown"
+    if look.finding == "not-excluded":
+        return say.gettext("AKI cannot be excluded"), "unknown"
     if not look.stage:
         return say.gettext("No AKI"), "none"
     return say.pgettext("headline", "AKI stage {stage}", stage=look.stage), f"stage-{look.stage}"

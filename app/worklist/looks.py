@@ -6,8 +6,9 @@ from typing import Literal
 
 from model.assessment import Assessment, NotApplicable, Outcome
 from model.forecasts import forecast_of
+from model.stage_doubts import HIGH_FROM_THE_FIRST
 
-Finding = Literal["staged", "not-recovered", "cannot-stage", "not-applicable"]
+Finding = Literal["staged", "not-recovered", "not-excluded", "cannot-stage", "not-applicable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ def _finding(outcome: Outcome) -> tuple[Finding, int | None]:
     if not isinstance(outcome, Assessment) or outcome.kdigo is None or outcome.kdigo.stage is None:
         return "cannot-stage", None
     stage = outcome.kdigo.stage
-    if stage == 0 and any(reason.code == "aki_not_recovered" for reason in outcome.reasons):
+    codes = {reason.code for reason in outcome.reasons}
+    if stage == 0 and "aki_not_recovered" in codes:
         return "not-recovered", stage
+    if stage == 0 and HIGH_FROM_THE_FIRST in codes:
+        return "not-excluded", stage
     return "staged", stage

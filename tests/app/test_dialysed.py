@@ -45,6 +45,17 @@ def test_why_the_numbers_do_not_count_stands_beside_the_stage_and_in_the_hand_ov
     assert reason in shown.actions.handover
 
 
+def test_care_leaves_to_whoever_dialyses_what_they_do_anyway() -> None:
+    care = page(DIALYSIS).care
+    assert care is not None
+    titles = {item.title for item in care.items}
+    assert "Drugs that can harm kidneys" in titles
+    assert not {"Repeat creatinine", "Talk with nephrology"} & titles
+    staged = page(STAGE_2).care
+    assert staged is not None
+    assert {"Repeat creatinine", "Talk with nephrology"} <= {item.title for item in staged.items}
+
+
 def test_a_value_before_dialysis_keeps_its_ratio_and_one_during_it_has_none() -> None:
     rows = [(row.value, bool(row.ratio), row.note) for row in reversed(page(DIALYSIS).course.rows)]
     assert rows == [

@@ -76,6 +76,16 @@ def test_missing_stage_always_says_why(outcome: Outcome, reason: Reason) -> None
     assert page(outcome).now.reasons == (reason.text,)
 
 
+def test_stage_0_is_not_called_no_aki_where_creatinine_was_high_from_the_first() -> None:
+    """A patient brought in with 5.1 mg/dL after 5.0 the day before."""
+    remark = Reason(
+        "high_from_the_first_result", "Creatinine is high, and all results before it are of these days."
+    )
+    shown = page(no_aki(reasons=(remark,))).now
+    assert (shown.headline, shown.tone, shown.stage) == ("AKI cannot be excluded", "unknown", 0)
+    assert shown.reasons == (remark.text,)
+
+
 def test_remark_on_a_stage_stands_beside_it_and_a_reason_for_no_number_does_not() -> None:
     remark = Reason("aki_not_recovered", "The last AKI has not recovered.")
     shown = page(no_aki(risk=None, reasons=(remark, NO_MODEL)))

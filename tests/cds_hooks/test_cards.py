@@ -411,3 +411,31 @@ if __name__ == "__main__":
 )
 def test_a_card_denies_neither_the_stage_it_has_nor_the_aki_that_was(kdigo: KdigoStaging, words: str) -> None:
     assert stage_words(kdigo).startswith(words)
+
+
+def test_the_finding_names_the_drugs_that_can_harm() -> None:
+    named = context(harmful_drugs=("ibuprofen", "vancomycin"))
+    line = "- Active on the chart and able to harm kidneys: ibuprofen, vancomycin"
+    assert line in shown(assessment(stage=2), named).body["detail"]
+    assert "able to harm" not in shown(assessment(stage=2)).body["detail"]
+
+
+def test_what_did_not_take_place_is_not_told_as_missing() -> None:
+    inputs = Inputs(
+        used=9,
+        rejected=(
+            Rejected(
+                "MedicationAdministration/1", "medication-not-given", "The drug was not ordered or not given."
+            ),
+            Rejected("Observation/2", "unit-unknown", "The result has no unit."),
+        ),
+    )
+    detail = shown(assessment(stage=2, inputs=inputs)).body["detail"]
+    assert "Observation/2: The result has no unit." in detail
+    assert "not given" not in detail
+
+
+def test_a_high_creatinine_without_any_from_before_is_not_called_no_aki() -> None:
+    reasons = (Reason("high_from_the_first_result", "Creatinine is high."), NO_MODEL)
+    card = shown(assessment(stage=0, reasons=reasons))
+    assert card.body["summary"].startswith("AKI cannot be excluded; 48-hour AKI risk not estimated")

@@ -20,7 +20,8 @@ from cds_hooks.silence import hold_all_back, hold_back
 from model.analytes import Analyte
 from model.assessment import KdigoCriterion, KdigoStaging, NotApplicable, Reason
 from model.snapshot import Concept, Measurement, PatientSnapshot, Problem
-from tests.builders.cds import NOW, PATIENT, creatinine, full_prefetch, hook_body
+from tests.builders.cds import NOW, PATIENT, creatinine, full_prefetch, hook_body, searchset
+from tests.builders.fhir import medication_request, subject
 from tests.builders.outcomes import INPUTS, assessment, risk
 from tests.cds_hooks.conftest import Bench
 
@@ -235,6 +236,14 @@ class TestEndpoint:
         assert held == ([] if shown else [(CardKind.RISK, "outpatient")])
         assert event.case is not None
         assert event.case.score == 0.4
+
+    def test_a_card_on_opening_the_chart_names_the_drugs_that_can_harm(self, bench: Callable[..., Bench]) -> None:
+        whose = {"subject": subject(PATIENT), "authoredOn": "2026-03-11T08:00:00Z"}
+        orders = (("5640", "Ibuprofen"), ("4603", "Furosemide"))
+        drugs = searchset(*(medication_request(code, name, **whose) for code, name in orders))
+        chart = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2), medications=drugs)
+        (card,) = bench().post(hook_body(prefetch=chart)).get_json()["cards"]
+        assert "- Active on the chart and able to harm kidneys: ibuprofen\n" in card["detail"]
 
     def test_a_card_held_back_is_recorded_as_exactly_as_one_shown(self, bench: Callable[..., Bench]) -> None:
         asked: list[dict[str, Any]] = []
