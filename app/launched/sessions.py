@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from app.launched.destruction import destroy_expired, destroy_launch
 from app.storage.encryption import SealedBox, Undecipherable
 from app.storage.tables import LaunchSessionRow
-from launch.context import ContextReference, LaunchContext, Tokens
+from launch.context import LaunchContext, Tokens
 from launch.pending import BrowserTicket
 
 COOKIE_PREFIX: Final = "__Host-aki-"
@@ -78,9 +78,7 @@ class LaunchSession:
     fhir_user: str | None = None
     user_label: str = "not resolved"
     smart_style_url: str | None = None
-    intent: str | None = None
     tenant: str | None = None
-    fhir_context: tuple[ContextReference, ...] = ()
     app_context: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     language: str | None = None
@@ -235,9 +233,7 @@ def _session(
         fhir_user=context.user.fhir_user if context.user else None,
         user_label=context.user.label if context.user else "not resolved",
         smart_style_url=context.smart_style_url,
-        intent=context.intent,
         tenant=context.tenant,
-        fhir_context=context.fhir_context,
         app_context=context.app_context,
         refresh_token=context.tokens.refresh_token,
         language=context.user.language if context.user else None,

@@ -129,8 +129,6 @@ def _child(parent: LaunchSession, patient_id: str, now: datetime) -> LaunchSessi
         scopes=frozenset(),
         encounter_id=None,
         need_patient_banner=True,
-        intent=None,
-        fhir_context=(),
         app_context=None,
     )
 
