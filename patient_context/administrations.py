@@ -23,7 +23,13 @@ _INTO_THE_GUT: Final = re.compile(
 
 
 def add_administration(chart: Chart, resource: Json, source: str) -> None:
-    """One drug that was given, or is running. Iodinated contrast that reaches the blood counts as contrast."""
+    """One drug that was given, or is running; a dose that was held is counted.
+
+    Iodinated contrast that reaches the blood counts as contrast.
+    """
+    if resource.get("status") == "not-done":
+        chart.ignored["dose-not-given"] += 1
+        return
     try:
         status = _status(resource)
         chart.require_known_modifiers(resource)
@@ -43,8 +49,6 @@ def _status(resource: Json) -> str:
     status = text(resource.get("status"))
     if status == "entered-in-error":
         raise Refused("entered-in-error", "It was entered in error.")
-    if status == "not-done":
-        raise Refused("medication-not-given", "The drug was not ordered or not given.")
     if status not in _GIVEN:
         raise Refused("administration-unclear", "Its status does not say whether the drug was given.")
     return status
