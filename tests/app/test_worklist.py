@@ -13,13 +13,15 @@ from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request, Response
 
 from app.factory import create_app
-from app.launched.sessions import LaunchSession, SessionMissing, cookie_name
+from app.launched.sessions import LaunchSession, LaunchSessions, SessionMissing, cookie_name
 from app.services import AppServices, open_services
-from app.worklist.opened import MOST_OPEN
+from app.storage.encryption import SealedBox
+from app.worklist.opened import MOST_OPEN, OpenedPatients
+from app.worklist.searches import LastSearch, PatientSearches
 from launch.context import LaunchContext, Tokens
 from patient_context.patient_search import FoundPatient
 from tests.builders.fake_ehr import FakeEhr, json_response
-from tests.builders.registrations import ehr_table, local_ehrs, settings_for
+from tests.builders.registrations import MASTER_KEY, ehr_table, local_ehrs, settings_for
 
 SCOPES = frozenset({"user/*.rs", "openid"})
 SEARCH = "/fhir/Patient/_search"
@@ -545,3 +547,39 @@ def test_a_record_number_is_found_with_or_without_its_leading_zeros(client, serv
     _post(client, session, "search", identifier="1")  # leading zeros are not typed by everybody
     assert asked == ["001", "1"]
     assert len(_rows(client, session)) == 1
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "it", "es", "nl", "ja"])
+def test_the_list_speaks_the_readers_language(client, session, language: str) -> None:
+    _get(client, _open(client, session))
+    page = _get(client, f"/p/{session.id}/?language={language}").text
+    assert f'lang="{language}"' in page
+    for english in ("Patients of this session", "Find a patient", "Cannot be staged", "Seen at", "no risk"):
+        assert english not in page
+
+
+def test_children_live_and_end_with_their_parent_on_every_database(database: Engine, clock) -> None:
+    box = SealedBox([MASTER_KEY])
+    sessions = LaunchSessions(database, box, clock, idle=timedelta(minutes=15), absolute=timedelta(hours=8))
+    opened, searches = OpenedPatients(database, box), PatientSearches(database, box)
+    tokens = Tokens("at-1", clock() + timedelta(hours=1), SCOPES, "rt-1")
+    parents = [sessions.start(LaunchContext("local", "https://ehr/fhir", None, tokens)) for _ in range(2)]
+    for parent, _ in parents:
+        for number in (1, 2, 1):
+            _, write = opened.open(parent, FoundPatient(f"p{number}"), clock())
+            with database.begin() as connection:
+                write(connection)
+                searches.keep(parent.id, LastSearch(clock(), "name", problem="none"))(connection)
+    first, ticket = parents[0]
+    child, sibling = opened.recent(first.id)
+    cookies = {cookie_name(first.id): ticket.secret}
+    assert {sessions.open(each.launch_id, cookies).patient_id for each in (child, sibling)} == {"p1", "p2"}
+    assert not {each.launch_id for each in opened.recent(parents[1][0].id)} & {child.launch_id, sibling.launch_id}
+    sessions.end(first.id)
+    assert (opened.recent(first.id), searches.last(first.id)) == ((), None)
+    assert len(opened.recent(parents[1][0].id)) == 2
+    with pytest.raises(SessionMissing):
+        sessions.open(child.launch_id, cookies)
+    clock.advance(minutes=16)
+    sessions.purge()
+    assert _nothing_is_left(database)
