@@ -11,10 +11,9 @@ from typing import Any
 from cds_hooks.hook_request import Prefetch
 from patient_context.bundles import Entry, is_bundle, unpack
 from patient_context.codes import CREATININE_CODES, LOINC, TESTS
-from patient_context.plain_results import PlainEntry
 from patient_context.queries import PREFETCH_KEYS, QUERIES, SHOWN_ONLY
 from patient_context.reading import SiteReading
-from patient_context.shapes import codings
+from patient_context.results import Result
 
 _CREATININE = frozenset(CREATININE_CODES)
 _KEY_OF_TYPE = {
@@ -59,19 +58,16 @@ def _answers(value: Mapping[str, Any], reading: SiteReading) -> set[str]:
     return {key for entry in _entries(value) if (key := _key_of(entry, reading)) is not None}
 
 
-def _entries(value: Mapping[str, Any]) -> list[Entry | PlainEntry]:
+def _entries(value: Mapping[str, Any]) -> list[Entry]:
     return unpack(dict(value)).entries if is_bundle(value) else [Entry(dict(value))]
 
 
-def _key_of(entry: Entry | PlainEntry, reading: SiteReading) -> str | None:
-    if isinstance(entry, PlainEntry):
-        return _key_of_codes(entry.plain.code.pairs(), reading)
+def _key_of(entry: Entry, reading: SiteReading) -> str | None:
+    if isinstance(entry.resource, Result):
+        concept = entry.resource.code
+        return _key_of_codes(concept.pairs(), reading) if concept else None
     kind = entry.resource.get("resourceType")
-    if not isinstance(kind, str):
-        return None
-    if kind != "Observation":
-        return _KEY_OF_TYPE.get(kind)
-    return _key_of_codes(codings(entry.resource.get("code")), reading)
+    return _KEY_OF_TYPE.get(kind) if isinstance(kind, str) else None
 
 
 def _key_of_codes(coded: Iterable[tuple[str, str]], reading: SiteReading) -> str | None:

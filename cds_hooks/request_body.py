@@ -5,33 +5,33 @@ from typing import Any, Final
 
 import msgspec
 from flask import request
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct, UnsetType
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cds_hooks.errors import BodyNotJson, BodyTooLarge, RequestUnreadable
+from patient_context.bundles import ResultBundle
 from patient_context.errors import JsonRefused
-from patient_context.plain_results import decode_supplied
+from patient_context.queries import PREFETCH_KEYS, QUERIES
 from patient_context.strict_json import decode_any, loads
 
-
-class _HookBody(Struct, gc=False):
-    """The members of a hook request that are read; what is not sent is not there."""
-
-    hook: Any = UNSET
-    hookInstance: Any = UNSET
-    fhirServer: Any = UNSET
-    fhirAuthorization: Any = UNSET
-    context: Any = UNSET
-    extension: Any = UNSET
-    prefetch: dict[str, Raw] | None = None
-
-
-_MEMBERS: Final = tuple(name for name in _HookBody.__struct_fields__ if name != "prefetch")
-_hook_body: Final = msgspec.json.Decoder(_HookBody)
+_MEMBERS: Final = ("hook", "hookInstance", "fhirServer", "fhirAuthorization", "context", "extension")
+_OF_RESULTS: Final = {query.prefetch_key for query in QUERIES if query.resource_type == "Observation"}
+# The prefetch under our own keys alone, as most EHRs send it; with any other the body is decoded as plain JSON.
+_Prefetch: Final = msgspec.defstruct(
+    "_Prefetch",
+    [(key, ResultBundle | UnsetType | None if key in _OF_RESULTS else Any, UNSET) for key in PREFETCH_KEYS],
+    forbid_unknown_fields=True,
+    gc=False,
+)
+_hook_body: Final = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "_HookBody", [*((name, Any, UNSET) for name in _MEMBERS), ("prefetch", _Prefetch, UNSET)], gc=False
+    )
+)
 
 
 def read_hook_body(limit_bytes: int) -> Any:
-    """The hook request, as `read_json_body`, but with plain results in place of most of the prefetch's entries."""
+    """The hook request, as `read_json_body`, but with the prefetch's Observations as records."""
     return read_json_body(limit_bytes, decode=decode_hook)
 
 
@@ -40,13 +40,19 @@ def decode_hook(body: bytes) -> Any:
     try:
         if not body.isascii():
             body.decode()  # msgspec does not look for UTF-8 in what it passes over
-        found = _hook_body.decode(body)
-        prefetch = {key: decode_supplied(value) for key, value in (found.prefetch or {}).items()}
+        found = _present(_hook_body.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError):  # broken, or of another shape: judged in the usual way
         return decode_any(body)
-    return {name: value for name in _MEMBERS if (value := getattr(found, name)) is not UNSET} | {
-        "prefetch": prefetch
+    supplied = _present(found["prefetch"]) if "prefetch" in found else {}
+    found["prefetch"] = {
+        key: value.unpackable() if isinstance(value, ResultBundle) else value for key, value in supplied.items()
     }
+    return found
+
+
+def _present(record: Struct) -> dict[str, Any]:
+    """The members that were sent."""
+    return {name: value for name, value in msgspec.structs.asdict(record).items() if value is not UNSET}
 
 
 def read_json_body(limit_bytes: int, *, decode: Callable[[bytes], Any] = decode_any) -> Any:

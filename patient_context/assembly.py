@@ -14,10 +14,10 @@ from patient_context.chart import Chart
 from patient_context.demographics import add_patient
 from patient_context.imaging import add_imaging
 from patient_context.medications import add_medication
-from patient_context.observations import add_observation, add_plain
-from patient_context.plain_results import PlainEntry
+from patient_context.observations import add_observation
 from patient_context.problems import add_condition, add_procedure
 from patient_context.reading import SiteReading
+from patient_context.results import Result
 from patient_context.series import settle_series
 from patient_context.shapes import Json, Refused, fhir_id
 from patient_context.stays import add_encounter
@@ -26,7 +26,6 @@ from patient_context.unit_stays import distinct_stays
 from patient_context.versions import newest_versions
 
 _ADD: Final[dict[str, Callable[[Chart, Json, str], None]]] = {
-    "Observation": add_observation,
     "Condition": add_condition,
     "Procedure": add_procedure,
     "MedicationRequest": add_medication,
@@ -37,14 +36,13 @@ _ADD: Final[dict[str, Callable[[Chart, Json, str], None]]] = {
 }
 
 
-def patient_id_of(entry: Entry | PlainEntry) -> str | None:
+def patient_id_of(entry: Entry) -> str | None:
     """The Patient's id; in a Bundle of new resources the tail of its urn:uuid."""
-    given = fhir_id(entry.resource.get("id"))
-    return given or fhir_id((entry.full_url or "").rpartition(":")[2])
+    return entry.id or fhir_id((entry.full_url or "").rpartition(":")[2])
 
 
 def read_chart(
-    entries: Iterable[Entry | PlainEntry],
+    entries: Iterable[Entry],
     *,
     patient_id: str,
     read_at: datetime,
@@ -64,64 +62,59 @@ def read_chart(
     return chart
 
 
-def _index_medications(chart: Chart, entries: Iterable[Entry | PlainEntry]) -> None:
+def _index_medications(chart: Chart, entries: Iterable[Entry]) -> None:
     for entry in entries:
-        if not isinstance(entry, PlainEntry) and entry.resource.get("resourceType") == "Medication":
-            for key in (entry.full_url, f"Medication/{entry.resource.get('id')}"):
+        resource = entry.resource
+        if not isinstance(resource, Result) and resource.get("resourceType") == "Medication":
+            for key in (entry.full_url, f"Medication/{resource.get('id')}"):
                 if key:
-                    chart.medication_resources[key] = entry.resource
+                    chart.medication_resources[key] = resource
 
 
-def _add(
-    chart: Chart, entry: Entry | PlainEntry, reference: str | None, subject: SubjectCheck, patient_id: str
-) -> None:
+def _add(chart: Chart, entry: Entry, reference: str | None, subject: SubjectCheck, patient_id: str) -> None:
     """Read one entry; `reference` is its "Type/id" if it has a well-formed id."""
-    if isinstance(entry, PlainEntry):
-        if reference and subject.is_named(entry.plain) and add_plain(chart, entry.plain, reference):
-            return
-        entry = Entry(entry.resource, entry.full_url)
-    resource = entry.resource
-    kind = resource.get("resourceType")
-    add = _ADD.get(kind) if isinstance(kind, str) else None
-    if add is None:
-        _add_unread(chart, entry, kind, subject, patient_id)
-        return
-    source = reference or _source(entry, kind)
+    resource, source = entry.resource, reference or _source(entry)
     try:
-        subject.require(resource)
+        if isinstance(resource, Result):
+            subject.require(resource.subject_reference)
+            add_observation(chart, resource, source)
+        elif isinstance(kind := resource.get("resourceType"), str) and kind in _ADD:
+            subject.require(subject_reference(resource))
+            _ADD[kind](chart, resource, source)
+        elif kind == "Patient":
+            _add_the_patient(chart, entry, resource, patient_id)
+        else:
+            _add_unread(chart, entry, resource, subject)
     except Refused as refusal:
         chart.reject(source, refusal)
-        return
-    add(chart, resource, source)
 
 
-def _add_unread(chart: Chart, entry: Entry, kind: Any, subject: SubjectCheck, patient_id: str) -> None:
-    """The Patient itself, and types that say nothing here; another patient's resource is reported all the same."""
-    if kind == "Patient":
-        _add_the_patient(chart, entry, _source(entry, kind), patient_id)
+def _add_the_patient(chart: Chart, entry: Entry, resource: Json, patient_id: str) -> None:
+    if patient_id_of(entry) != patient_id:
+        chart.reject("Patient", Refused("other-patient", "It is another patient and was not read."))
         return
-    if subject_reference(entry.resource) is not None:
+    add_patient(chart, resource, _source(entry))
+
+
+def _add_unread(chart: Chart, entry: Entry, resource: Json, subject: SubjectCheck) -> None:
+    """A type that says nothing here; another patient's resource is reported all the same."""
+    reference = subject_reference(resource)
+    if reference is not None:
         try:
-            subject.require(entry.resource)
+            subject.require(reference)
         except Refused as refusal:
             if refusal.code == "other-patient":
-                chart.reject(_source(entry, kind), refusal)
+                chart.reject(_source(entry), refusal)
                 return
     chart.ignored["other-resource-type"] += 1
 
 
-def _add_the_patient(chart: Chart, entry: Entry, source: str, patient_id: str) -> None:
-    if patient_id_of(entry) != patient_id:
-        chart.reject("Patient", Refused("other-patient", "It is another patient and was not read."))
-        return
-    add_patient(chart, entry.resource, source)
-
-
-def _source(entry: Entry, kind: Any) -> str:
+def _source(entry: Entry) -> str:
     """The relative reference of a resource; without a well-formed id, its urn or its type alone."""
+    kind = entry.kind
     if not isinstance(kind, str) or (kind not in _ADD and not (kind.isalpha() and len(kind) <= 64)):
         kind = "Resource"
-    if found := fhir_id(entry.resource.get("id")):
+    if found := entry.id:
         return f"{kind}/{found}"
     full_url = entry.full_url or ""
     return full_url if full_url.startswith("urn:uuid:") and fhir_id(full_url[9:]) else kind

@@ -7,10 +7,13 @@ histories all hold their resources in `entry[].resource`.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, TypeGuard
 
-from patient_context.plain_results import PlainEntry
-from patient_context.shapes import Json, codings, objects, text
+import msgspec
+from msgspec import Struct
+
+from patient_context.results import Result, result_of
+from patient_context.shapes import Json, codings, fhir_id, objects, text
 
 MAX_RESOURCES: Final = 50_000
 _EPIC_NO_RESULTS: Final = "4101"  # Epic reports an empty search as an OperationOutcome with this code (CH-18)
@@ -18,18 +21,62 @@ _EPIC_BREAK_THE_GLASS: Final = frozenset({"4130", "4131", "4134"})  # VN-13
 _EPIC_SYSTEMS: Final = "urn:oid:1.2.840.114350."  # each customer has its own below it
 
 
-class Entry(NamedTuple):
-    """One resource with its entry's fullUrl."""
+class Entry(Struct, gc=False, rename={"full_url": "fullUrl"}):
+    """One resource with its entry's fullUrl. An Observation is held as its record."""
 
-    resource: Json
+    resource: Json | Result
     full_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.resource, dict) and self.resource.get("resourceType") == "Observation":
+            self.resource = result_of(self.resource)
+
+    @property
+    def kind(self) -> Any:
+        """The resource's type, as given."""
+        return "Observation" if isinstance(self.resource, Result) else self.resource.get("resourceType")
+
+    @property
+    def id(self) -> str | None:
+        """The resource's id, if it is well-formed."""
+        return fhir_id(self.resource.id if isinstance(self.resource, Result) else self.resource.get("id"))
+
+    @property
+    def reference(self) -> str | None:
+        """ "Type/id" of a resource with a well-formed id."""
+        resource = self.resource
+        if isinstance(resource, Result):
+            found = fhir_id(resource.id)
+            return f"Observation/{found}" if found else None
+        kind, found = resource.get("resourceType"), fhir_id(resource.get("id"))
+        return f"{kind}/{found}" if found and isinstance(kind, str) else None
+
+
+class ResultEntry(Entry, gc=False):
+    """An entry that holds an Observation."""
+
+    resource: Result
+
+
+class ResultBundle(Struct, gc=False):
+    """A Bundle of Observations alone, none of them misshapen: of the Bundle, the members that are read."""
+
+    resourceType: Literal["Bundle"]
+    entry: list[ResultEntry] = []
+    type: Any = None
+    total: Any = None
+    link: Any = None
+
+    def unpackable(self) -> Json:
+        """As `unpack` takes it."""
+        return msgspec.structs.asdict(self)
 
 
 @dataclass(slots=True)
 class Unpacked:
     """The resources of a Bundle; whether it has a next page, falls short of its total, or was cut at the cap."""
 
-    entries: list[Entry | PlainEntry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     failures: int = 0
     has_next: bool = False
     falls_short: bool = False
@@ -37,12 +84,12 @@ class Unpacked:
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-def is_bundle(value: Any) -> bool:
+def is_bundle(value: Any) -> TypeGuard[Json]:
     """Whether a JSON value claims to be a Bundle."""
     return isinstance(value, dict) and value.get("resourceType") == "Bundle"
 
 
-def is_outcome(value: Any) -> bool:
+def is_outcome(value: Any) -> TypeGuard[Json]:
     """Whether a JSON value claims to be an OperationOutcome."""
     return isinstance(value, dict) and value.get("resourceType") == "OperationOutcome"
 
@@ -69,7 +116,7 @@ def next_link(bundle: Json) -> str | None:
 
 
 def unpack(bundle: Json) -> Unpacked:
-    """Every resource of a Bundle and of the Bundles inside it."""
+    """Every resource of a Bundle and of the Bundles inside it; an entry may be an `Entry` already."""
     found = Unpacked()
     waiting = [bundle]
     while waiting:
@@ -80,12 +127,14 @@ def unpack(bundle: Json) -> Unpacked:
             if len(found.entries) >= MAX_RESOURCES:
                 found.capped = True
                 return found
-            kind = "Observation" if isinstance(entry, PlainEntry) else entry.resource.get("resourceType")
-            if kind == "Bundle":
-                waiting.append(entry.resource)
-            elif kind == "OperationOutcome":
+            resource = entry.resource
+            if isinstance(resource, Result):
+                found.entries.append(entry)
+            elif is_bundle(resource):
+                waiting.append(resource)
+            elif is_outcome(resource):
                 found.ignored["operation-outcome"] += 1
-                found.failures += is_failure(entry.resource)
+                found.failures += is_failure(resource)
             else:
                 found.entries.append(entry)
         total = current.get("total")
@@ -94,10 +143,10 @@ def unpack(bundle: Json) -> Unpacked:
     return found
 
 
-def _entries(bundle: Json, ignored: Counter[str]) -> Iterator[Entry | PlainEntry]:
+def _entries(bundle: Json, ignored: Counter[str]) -> Iterator[Entry]:
     listed = bundle.get("entry")
     for entry in listed if isinstance(listed, list) else []:
-        if isinstance(entry, PlainEntry):
+        if isinstance(entry, Entry):
             yield entry
             continue
         resource = entry.get("resource") if isinstance(entry, dict) else None

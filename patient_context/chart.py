@@ -83,7 +83,10 @@ class Chart:
 
     def require_known_modifiers(self, resource: Json) -> None:
         """An unknown modifierExtension may turn a statement into its opposite: the resource is not used."""
-        extensions = resource.get("modifierExtension")
+        self.require_known(resource.get("modifierExtension"))
+
+    def require_known(self, extensions: Any) -> None:
+        """`require_known_modifiers` of what stands under `modifierExtension`."""
         if not extensions:
             return
         known = self.reading.known_modifiers

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import Final
 
 from model.sentences import Sentence
 from model.snapshot import Incomplete
 from patient_context.bundles import Entry
-from patient_context.plain_results import PlainEntry
 from patient_context.queries import FhirQuery
 from patient_context.reading import SiteReading
-from patient_context.shapes import Refused, codings
+from patient_context.results import Result
+from patient_context.shapes import Refused
 from patient_context.times import effective, parse_time
 
 NEWEST_ONLY: Final = "newest-only"  # the Incomplete of a page that is enough and does not reach the window's end
@@ -42,27 +42,20 @@ class FirstPage:
         return Incomplete(query.key, NEWEST_ONLY, Sentence(_SENTENCE, since=since))
 
 
-def first_page(entries: Iterable[Entry | PlainEntry], reading: SiteReading) -> FirstPage | None:
+def first_page(entries: Iterable[Entry], reading: SiteReading) -> FirstPage | None:
     """The page of these entries; None where nothing proves that it stands newest first."""
-    found = list(entries)
-    if len(found) < _PROVES_ORDER:
+    found = [entry.resource for entry in entries]
+    results = [resource for resource in found if isinstance(resource, Result)]
+    if len(results) < _PROVES_ORDER or len(results) < len(found):
         return None
     oldest: datetime | None = None
-    for entry in found:
+    for result in results:
         try:
-            at = parse_time(_dated(entry), reading.time_zone).latest
+            at = parse_time(effective(result), reading.time_zone).latest
         except Refused:
             return None
         if oldest is not None and at > oldest:
             return None
         oldest = at
-    codes = frozenset(code for entry in found for _, code in _coded(entry))
+    codes = frozenset(code for result in results if result.code for _, code in result.code.pairs())
     return FirstPage(oldest, codes, reading.time_zone) if oldest is not None else None
-
-
-def _dated(entry: Entry | PlainEntry) -> Any:
-    return entry.plain.effectiveDateTime if isinstance(entry, PlainEntry) else effective(entry.resource)
-
-
-def _coded(entry: Entry | PlainEntry) -> Iterable[tuple[str, str]]:
-    return entry.plain.code.pairs() if isinstance(entry, PlainEntry) else codings(entry.resource.get("code"))

@@ -11,7 +11,8 @@ from model.analytes import Analyte
 from model.units import Scale, conversion_for, scale_for
 from patient_context.codes import LOINC, REFUSED_TESTS, TESTS, TestCode
 from patient_context.reading import SiteReading
-from patient_context.shapes import Json, Refused, codings, text
+from patient_context.results import Concept, Quantity
+from patient_context.shapes import Refused, text
 
 LOINC_SYSTEMS: Final = frozenset({LOINC, "urn:oid:2.16.840.1.113883.6.1"})
 UCUM: Final = frozenset({"http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"})
@@ -34,12 +35,9 @@ class KnownTest:
         self._trust_unit = trust_unit
         self._scales: dict[Unit, Scale] = {}
 
-    def scale_of(self, quantity: Json) -> Scale:
+    def scale_of(self, quantity: Quantity) -> Scale:
         """How the Quantity's unit converts. Raises Refused `unit-conflict`, and QuantityRefused."""
-        return self.scale_in((quantity.get("system"), quantity.get("code"), quantity.get("unit")))
-
-    def scale_in(self, unit: Unit) -> Scale:
-        """`scale_of` a Quantity with this system, code and printed unit."""
+        unit = quantity.system, quantity.code, quantity.unit
         try:
             found = self._scales.get(unit)
         except TypeError:  # a list where a string belongs
@@ -80,38 +78,24 @@ class Lexicon:
         self._local_codes = local_codes
         self._trust_unit = trust_unit
         self._known: dict[Codings, KnownTest | None] = {}
-        self._single: dict[tuple[str, str], KnownTest | None] = {}
-        self._pulse_oximetry = KnownTest(TestCode(Analyte.SPO2), trust_unit=trust_unit)
+        self.pulse_oximetry = KnownTest(TestCode(Analyte.SPO2), trust_unit=trust_unit)
 
-    def test_of(self, code: Any) -> KnownTest | None:
-        """What a CodeableConcept's codes promise together; None if no test that is read.
+    def test_of(self, concept: Concept | None) -> KnownTest | None:
+        """What the codings of a concept promise together; None if no test that is read.
 
         Raises Refused for codes that must not be used or that disagree.
         """
-        try:  # nearly every code is one coding, seen before
-            (only,) = code["coding"]
-            return self._single[only["system"], only["code"]]
-        except (KeyError, TypeError, ValueError):
-            return self.test_coded(tuple(codings(code)))
-
-    def test_coded(self, given: Codings) -> KnownTest | None:
-        """`test_of` a concept with these codings."""
+        given = concept.pairs() if concept is not None else ()
         try:
             return self._known[given]
         except KeyError:
             return self._learn(given)
-
-    def by_pulse_oximeter(self, known: KnownTest) -> KnownTest:
-        """The same test read among vital signs: there 2708-6 is the pulse oximeter's saturation."""
-        return self._pulse_oximetry if known.test.analyte is Analyte.SAO2 else known
 
     def _learn(self, given: Codings) -> KnownTest | None:
         test = self._meaning(given)
         known = KnownTest(test, trust_unit=self._trust_unit) if test is not None else None
         if sum(len(system) + len(code) for system, code in given) <= 512:
             _keep(self._known, given, known, _MOST_CODES)
-            if len(given) == 1:
-                _keep(self._single, given[0], known, _MOST_CODES)
         return known
 
     def _meaning(self, given: Codings) -> TestCode | None:

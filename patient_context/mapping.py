@@ -12,7 +12,6 @@ from model.snapshot import Incomplete, PatientSnapshot
 from patient_context.assembly import patient_id_of, read_chart, snapshot_of
 from patient_context.bundles import Entry, Unpacked, is_bundle, unpack
 from patient_context.errors import BundleUnreadable
-from patient_context.plain_results import PlainEntry
 from patient_context.prefetch import PrefetchReading, merge, snapshot_from_prefetch
 from patient_context.reading import DEFAULT_READING, SiteReading
 from patient_context.shapes import Refused, fhir_id, text
@@ -56,7 +55,7 @@ def snapshot_from_bundle(
     chart = read_chart(
         unpacked.entries, patient_id=patient_id, read_at=read_at, reading=reading, patient_full_url=full_url
     )
-    if not any(entry.resource.get("resourceType") == "Patient" for entry in unpacked.entries):
+    if not any(entry.kind == "Patient" for entry in unpacked.entries):
         chart.reject(
             "Patient", Refused("patient-missing", "The Bundle holds no Patient; age and sex are unknown.")
         )
@@ -79,13 +78,9 @@ def missing_from(unpacked: Unpacked) -> list[Incomplete]:
     return found
 
 
-def _whose(entries: list[Entry | PlainEntry]) -> tuple[str, str | None]:
+def _whose(entries: list[Entry]) -> tuple[str, str | None]:
     """The id and fullUrl of the one patient: its Patient resource, else what all subjects agree on."""
-    patients = {
-        patient_id_of(entry): entry.full_url
-        for entry in entries
-        if entry.resource.get("resourceType") == "Patient"
-    }
+    patients = {patient_id_of(entry): entry.full_url for entry in entries if entry.kind == "Patient"}
     if len(patients) > 1:
         raise BundleUnreadable("several-patients", "The Bundle holds more than one patient.")
     for patient_id, full_url in patients.items():

@@ -1,19 +1,19 @@
 """Observations -> measurements: one reading per value, every refusal with its reason, nothing repaired."""
 
 import re
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from model.analytes import Analyte
-from model.errors import QuantityRefused
 from model.sentences import Sentence
 from patient_context.chart import Chart
 from patient_context.codes import EGFR_CODES
 from patient_context.lexicon import LOINC_SYSTEMS, KnownTest
 from patient_context.measured import measured
-from patient_context.plain_results import PlainResult
-from patient_context.shapes import Json, Refused, codings, concept_text, first_code, objects
+from patient_context.results import Concept, Part, Result
+from patient_context.shapes import Refused
 from patient_context.times import FhirTime, effective
 from patient_context.values import canonical_value
 
@@ -35,81 +35,55 @@ _NOT_A_CONCENTRATION: Final = re.compile(
 )
 
 
-def add_observation(chart: Chart, resource: Json, source: str) -> None:
+def add_observation(chart: Chart, result: Result, source: str) -> None:
     """Read one Observation, with its components, into the chart."""
     try:
-        tests = _tests_of(chart, resource)
+        tests = _tests_of(chart, result)
         if not tests:
             return
-        status = resource.get("status")
-        if status != "final":
-            _admit_status(chart, status, source)
-        if "modifierExtension" in resource:
-            chart.require_known_modifiers(resource)
-        time = chart.time_of(effective(resource))
+        if result.status != "final":
+            _admit_status(chart, result.status, source)
+        if result.modifierExtension is not UNSET:
+            chart.require_known(result.modifierExtension)
+        time = chart.time_of(effective(result))
         if time.at > chart.latest_at:
             raise Refused("time-in-future", "It is dated in the future.")
     except Refused as refusal:
-        _reject(chart, resource, source, refusal)
+        _reject(chart, result, source, refusal)
         return
     assumed = time.zone_assumed and not time.day_only
-    available_at = _available_at(chart, resource.get("issued"), time)
+    available_at = _available_at(chart, result.issued, time)
     for holder, known in tests:
+        analyte = known.test.analyte
         try:
-            if holder is not resource:
-                chart.require_known_modifiers(holder)
+            if holder is not result and holder.modifierExtension is not UNSET:
+                chart.require_known(holder.modifierExtension)
             value, comparator = canonical_value(holder, known)
         except Refused as refusal:
-            chart.reject(source, refusal, analyte=known.test.analyte, at=time.at)
+            chart.reject(source, refusal, analyte=analyte, at=time.at)
             continue
         if assumed:
             chart.zones_assumed.append(source)
-        analyte = known.test.analyte
+        preliminary = result.status == "preliminary"
         chart.measurements[analyte].append(
-            measured(
-                analyte, value, time.at, available_at, source, comparator, status == "preliminary", time.day_only
-            )
+            measured(analyte, value, time.at, available_at, source, comparator, preliminary, time.day_only)
         )
 
 
-def _reject(chart: Chart, resource: Json, source: str, refusal: Refused) -> None:
+def _reject(chart: Chart, result: Result, source: str, refusal: Refused) -> None:
     """With test and time, so that a creatinine newer than those used is not passed over in silence."""
     try:
-        known = chart.lexicon.test_of(resource.get("code"))
+        known = chart.lexicon.test_of(result.code)
         analyte = known.test.analyte if known is not None else None
     except Refused:
         analyte = None
     if refusal.code == _UNMAPPED:
         analyte = Analyte.CREATININE
     try:
-        at = chart.time_of(effective(resource)).at
+        at = chart.time_of(effective(result)).at
     except Refused:
         at = None
     chart.reject(source, refusal, analyte=analyte, at=at)
-
-
-def add_plain(chart: Chart, plain: PlainResult, source: str) -> bool:
-    """Read a plain result as `add_observation` would; False, with nothing done, where that one has more to say."""
-    coded, quantity = plain.code.pairs(), plain.valueQuantity
-    try:
-        known = chart.lexicon.test_coded(coded)
-        if known is None:
-            _count_unread(chart, coded, plain.code.words())
-            return True
-        analyte = known.test.analyte
-        time = chart.time_of(plain.effectiveDateTime)
-        if analyte is Analyte.SAO2 or time.at > chart.latest_at:
-            return False
-        value = known.scale_in((quantity.system, quantity.code, quantity.unit)).to_canonical(quantity.value)
-    except (Refused, QuantityRefused):
-        return False
-    if time.zone_assumed and not time.day_only:
-        chart.zones_assumed.append(source)
-    available_at = _available_at(chart, plain.issued, time)
-    chart.measurements[analyte].append(
-        measured(analyte, value, time.at, available_at, source, None, False, time.day_only)
-    )
-    return True
 
 
 def _available_at(chart: Chart, issued: Any, time: FhirTime) -> datetime:
@@ -128,50 +102,40 @@ def _available_at(chart: Chart, issued: Any, time: FhirTime) -> datetime:
     return max(at, min(time.latest, chart.read_at)) if time.day_only else at
 
 
-def _tests_of(chart: Chart, resource: Json) -> list[tuple[Json, KnownTest]]:
+def _tests_of(chart: Chart, result: Result) -> list[tuple[Part, KnownTest]]:
     """The values to read: the Observation's own and those of its components, each with what its code promises."""
-    known = chart.lexicon.test_of(resource.get("code"))
-    if known is not None and known.test.analyte is Analyte.SAO2:
-        known = _saturation(chart, known, resource)
-    found = [(resource, known)] if known is not None else []
-    if "component" in resource:
-        found = _with_components(chart, resource, found)
+    known = _test_of(chart, result, result)
+    found: list[tuple[Part, KnownTest]] = [] if known is None else [(result, known)]
+    if result.component is not UNSET:
+        found = _with_components(chart, result, result.component, found)
     if not found:
-        code = resource.get("code")
-        _count_unread(chart, codings(code), concept_text(code))
+        _count_unread(chart, result.code)
     return found
 
 
 def _with_components(
-    chart: Chart, resource: Json, found: list[tuple[Json, KnownTest]]
-) -> list[tuple[Json, KnownTest]]:
-    components = objects(resource["component"])
-    if _is_bare_panel(resource, components):
-        found = []
-    tests = ((part, _part_test(chart, part, resource)) for part in components)
-    return found + [(part, test) for part, test in tests if test is not None]
+    chart: Chart, result: Result, components: list[Part], found: list[tuple[Part, KnownTest]]
+) -> list[tuple[Part, KnownTest]]:
+    is_bare_panel = bool(components) and result.value_name() is None
+    tests = ((part, _test_of(chart, part, result)) for part in components)
+    return [*([] if is_bare_panel else found), *((part, test) for part, test in tests if test is not None)]
 
 
-def _is_bare_panel(resource: Json, components: list[Json]) -> bool:
-    return bool(components) and not any(name.startswith("value") for name in resource)
+def _test_of(chart: Chart, part: Part, result: Result) -> KnownTest | None:
+    """What the code of a result, or of a part of it, promises. Among vital signs 2708-6 is a pulse oximeter's."""
+    known = chart.lexicon.test_of(part.code)
+    if known is not None and known.test.analyte is Analyte.SAO2 and _is_vital_sign(result):
+        return chart.lexicon.pulse_oximetry
+    return known
 
 
-def _part_test(chart: Chart, part: Json, resource: Json) -> KnownTest | None:
-    known = chart.lexicon.test_of(part.get("code"))
-    return _saturation(chart, known, resource) if known is not None else None
+def _is_vital_sign(result: Result) -> bool:
+    return any(category.first_code() == "vital-signs" for category in result.category)
 
 
-def _saturation(chart: Chart, known: KnownTest, resource: Json) -> KnownTest:
-    """Among vital signs 2708-6 is the pulse oximeter's saturation."""
-    return chart.lexicon.by_pulse_oximeter(known) if _is_vital_sign(resource) else known
-
-
-def _is_vital_sign(resource: Json) -> bool:
-    return any(first_code(category) == "vital-signs" for category in objects(resource.get("category")))
-
-
-def _count_unread(chart: Chart, coded: Iterable[tuple[str, str]], words: str) -> None:
+def _count_unread(chart: Chart, code: Concept | None) -> None:
     """Count what is of no concern; list what calls itself creatinine but has no code we know (VN-15)."""
+    coded, words = (code.pairs(), code.words()) if code is not None else ((), "")
     if any(system in LOINC_SYSTEMS and code in EGFR_CODES for system, code in coded):
         chart.ignored["egfr"] += 1
         return

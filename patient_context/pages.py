@@ -11,6 +11,7 @@ from model.sentences import Sentence
 from patient_context.bundles import is_bundle, is_failure, is_outcome, next_link, unpack
 from patient_context.fhir_server import FhirServer, ReadFailed
 from patient_context.queries import FhirQuery
+from patient_context.results import Result
 from patient_context.shapes import Json, fhir_id, member, text
 
 MAX_PAGES: Final = 50
@@ -24,7 +25,7 @@ class Answer:
     """What one query brought. `failure`: nothing usable came; `cut_short`: the first pages came, not all."""
 
     query: FhirQuery
-    resources: list[Json] = field(default_factory=list)
+    resources: list[Json | Result] = field(default_factory=list)
     pages: int = 0
     failure: str | None = None
     status: int | None = None
@@ -139,7 +140,7 @@ def _read_twice(server: FhirServer, path: str) -> Json:
         return server.read_json(path)
 
 
-def medication_paths(orders: Iterable[Json]) -> list[str]:
+def medication_paths(orders: Iterable[Json | Result]) -> list[str]:
     """The Medications that orders point to instead of naming the drug, each once, the first of them (FH-11)."""
     references = (text(member(order, "medicationReference").get("reference")) or "" for order in orders)
     wanted = (r for r in references if r.startswith("Medication/") and fhir_id(r.removeprefix("Medication/")))

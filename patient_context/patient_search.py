@@ -20,6 +20,7 @@ from patient_context.fhir_server import FhirServer, ReadFailed
 from patient_context.mapping import snapshot_from_resources
 from patient_context.reader import FhirAccess
 from patient_context.reading import DEFAULT_READING, SiteReading
+from patient_context.results import Result
 from patient_context.shapes import Json, fhir_id, objects, text
 
 MOST_FOUND: Final = 20
@@ -111,7 +112,8 @@ def _matches(server: FhirServer, asked: PatientQuery, reading: SiteReading) -> I
         unpacked = unpack(page)
         if unpacked.failures:
             raise ReadFailed("operation-outcome", 200)
-        yield from (e.resource for e in unpacked.entries if e.resource.get("resourceType") == "Patient")
+        found = (entry.resource for entry in unpacked.entries if entry.kind == "Patient")
+        yield from (resource for resource in found if not isinstance(resource, Result))
         following = next_link(page)
         if following is None:
             return

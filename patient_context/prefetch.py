@@ -19,7 +19,6 @@ from patient_context.bundles import Entry, is_bundle, is_failure, is_outcome, is
 from patient_context.chart import Chart
 from patient_context.errors import CHART_PROTECTED
 from patient_context.first_pages import NEWEST_ONLY, first_page
-from patient_context.plain_results import PlainEntry
 from patient_context.queries import PREFETCH_KEYS, QUERIES, SHOWN_ONLY
 from patient_context.reading import DEFAULT_READING, SiteReading
 
@@ -61,7 +60,7 @@ def snapshot_from_prefetch(
 ) -> PrefetchReading:
     """Read what a CDS client sent along. Never raises for its content; other patients' resources are dropped."""
     supplied = prefetch if isinstance(prefetch, Mapping) else {}
-    entries: list[Entry | PlainEntry] = []
+    entries: list[Entry] = []
     gaps: list[Incomplete] = []
     for key in PREFETCH_KEYS:
         found, lack = _supplied(supplied[key]) if key in supplied else ([], "not-supplied")
@@ -81,7 +80,7 @@ def snapshot_from_prefetch(
 
 
 def _gaps(
-    key: str, found: Iterable[Entry | PlainEntry], lack: str, reading: SiteReading, read_at: datetime
+    key: str, found: Iterable[Entry], lack: str, reading: SiteReading, read_at: datetime
 ) -> Iterator[Incomplete]:
     """What the queries behind a key lack."""
     page = first_page(found, reading) if lack == "more-pages" else None
@@ -92,7 +91,7 @@ def _gaps(
             yield end
 
 
-def _supplied(value: Any) -> tuple[list[Entry | PlainEntry], str | None]:
+def _supplied(value: Any) -> tuple[list[Entry], str | None]:
     """The entries of one key's value and, if it is not whole, why."""
     if value is None:
         return [], None

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from patient_context.plain_results import PlainResult
+from patient_context.results import Result
 from patient_context.shapes import Json, Refused, text
 
 _PREFIX: Final = "Patient/"
@@ -20,13 +20,8 @@ class SubjectCheck:
         self._absolute = f"{base_url.rstrip('/')}/{self._relative}" if base_url else None
         self._known = {spelling for spelling in (self._relative, self._absolute, full_url) if spelling}
 
-    def is_named(self, plain: PlainResult) -> bool:
-        """Whether a result names the patient in one of the usual spellings; `require` knows more of them."""
-        return plain.subject.reference in self._known
-
-    def require(self, resource: Json) -> None:
+    def require(self, reference: Any) -> None:
         """Raises Refused: `subject-missing`, `subject-not-a-patient` or `other-patient`."""
-        reference = subject_reference(resource)
         if isinstance(reference, str) and reference in self._known:
             return
         if text(reference) is None:
@@ -45,7 +40,9 @@ class SubjectCheck:
         return reference.startswith(("http://", "https://")) and reference.endswith("/" + self._relative)
 
 
-def subject_reference(resource: Json) -> Any:
+def subject_reference(resource: Json | Result) -> Any:
     """The literal reference of a resource's subject, for finding out whom a Bundle is about."""
+    if isinstance(resource, Result):
+        return resource.subject_reference
     subject = resource["subject"] if "subject" in resource else resource.get("patient")
     return subject.get("reference") if isinstance(subject, dict) else None

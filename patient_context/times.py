@@ -7,9 +7,12 @@ reading happened twice, the hour is unknown and only the day is kept.
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from patient_context.shapes import Json, Refused, member
+from msgspec import Struct
+
+from patient_context.results import Result
+from patient_context.shapes import Refused
 
 FUTURE_TOLERANCE: Final = timedelta(minutes=10)  # clocks of EHR, laboratory and ours differ
 
@@ -26,7 +29,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _COARSE: Final = re.compile(r"\d{4}(-\d\d)?")
 
 
-class FhirTime(NamedTuple):
+class FhirTime(Struct, frozen=True, gc=False):
     """A moment in UTC. `day_only`: the day's start, the time of day unknown. `zone_assumed`: no offset."""
 
     at: datetime
@@ -87,18 +90,18 @@ def _day(value: str, zone: tzinfo) -> FhirTime:
     return FhirTime(midnight.astimezone(UTC), day_only=True, zone_assumed=True)
 
 
-def effective(resource: Json) -> Any:
+def effective(result: Result) -> Any:
     """When the patient was so, as given: effectiveDateTime, effectivePeriod.end, effectiveInstant, else issued.
 
     Raises Refused `time-missing`. A time that is given but unusable is not replaced by `issued`.
     """
-    given = resource.get("effectiveDateTime")
+    given = result.effectiveDateTime
+    if given is None and isinstance(result.effectivePeriod, dict):
+        given = result.effectivePeriod.get("end")
     if given is None:
-        given = member(resource, "effectivePeriod").get("end")
+        given = result.effectiveInstant
     if given is None:
-        given = resource.get("effectiveInstant")
-    if given is None:
-        given = resource.get("issued")
+        given = result.issued
     if given is None:
         raise Refused("time-missing", "The result has no time.")
     return given

@@ -6,11 +6,14 @@ text is never parsed into a number. Nothing becomes 0.
 
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from model.errors import QuantityRefused
 from model.sentences import Sentence
 from model.snapshot import Comparator
 from patient_context.lexicon import KnownTest
-from patient_context.shapes import Json, Refused, first_code
+from patient_context.results import Part, Quantity
+from patient_context.shapes import Refused, first_code
 
 _COMPARATORS: Final = {comparator.value: comparator for comparator in Comparator}
 # FHIR's list; anything else is not repeated, since it may be anything.
@@ -23,17 +26,17 @@ _ABSENT_REASONS: Final = frozenset(
 )  # fmt: skip
 
 
-def canonical_value(holder: Json, known: KnownTest) -> tuple[float, Comparator | None]:
+def canonical_value(holder: Part, known: KnownTest) -> tuple[float, Comparator | None]:
     """The value of an Observation or component that is a `known` test. Raises Refused with the reason."""
-    quantity = holder.get("valueQuantity")
-    if not isinstance(quantity, dict):
+    quantity = holder.valueQuantity
+    if not isinstance(quantity, Quantity):
         raise _no_quantity(holder)
-    if "dataAbsentReason" in holder:
+    if holder.dataAbsentReason is not UNSET:
         raise Refused("value-contradicted", "It gives a value and a reason for having none.")
-    comparator = quantity.get("comparator")
+    comparator = quantity.comparator
     if comparator is not None and (not isinstance(comparator, str) or comparator not in _COMPARATORS):
         raise Refused("comparator-unknown", "The value's comparator is not understood.")
-    value = quantity.get("value")
+    value = quantity.value
     if type(value) is not float and type(value) is not int:  # bool is no number
         raise _no_number(value)
     try:
@@ -49,13 +52,13 @@ def _no_number(value: Any) -> Refused:
     return Refused("value-not-usable", "The value is not a number.")
 
 
-def _no_quantity(holder: Json) -> Refused:
+def _no_quantity(holder: Part) -> Refused:
     """Why there is no Quantity to read."""
-    if "dataAbsentReason" in holder:
-        reason = first_code(holder["dataAbsentReason"])
+    if holder.dataAbsentReason is not UNSET:
+        reason = first_code(holder.dataAbsentReason)
         shown = reason if reason in _ABSENT_REASONS else "unknown"
         return Refused("value-absent", Sentence("The laboratory gave no value (reason: {reason}).", reason=shown))
-    other = next((name for name in holder if name.startswith("value")), None)
+    other = holder.value_name()
     if other is None:
         return Refused("value-missing", "The result has no value.")
     if other == "valueString":

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cds_hooks.request_body import decode_hook
 from patient_context.errors import JsonRefused
+from patient_context.results import Result
 from patient_context.strict_json import decode_any, loads
 from tests.bench.hook_bodies import realistic_body
 from tests.builders.cds import creatinine, full_prefetch, hook_body
@@ -77,5 +78,10 @@ def test_members_keep_their_values_and_absent_ones_stay_absent(value: Any) -> No
 def test_the_realistic_body_of_the_benchmark_goes_the_quick_way() -> None:
     prefetch = decode_hook(realistic_body(datetime(2026, 3, 2, tzinfo=UTC)))["prefetch"]
     entries = [entry for key in ("creatinine", "labs", "vitals") for entry in prefetch[key]["entry"]]
-    assert len(entries) == 200
-    assert not [entry for entry in entries if isinstance(entry, dict)]
+    assert [type(entry.resource) for entry in entries] == [Result] * 200
+
+
+def test_keys_of_the_site_beside_ours_are_kept() -> None:
+    other = {"resourceType": "Basic"}
+    sent = hook_body(prefetch={**full_prefetch(creatinine("c1", 0.9, 40)), "site-renal": other})
+    assert decode_hook(json.dumps(sent).encode()) == sent
