@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from app.auditing.trail import AuditEvent
 from app.services import AppServices
@@ -25,12 +25,14 @@ def note_configuration(services: AppServices) -> tuple[str, ...]:
         return ()
     named = ", ".join(f"{name} {found[name][:16]}" for name in changed)
     event = AuditEvent("configuration-changed", ",".join(changed), who="service", reference=named)
-    services.audit.record(event)
     now = services.clock()
-    with services.engine.begin() as connection:
+
+    def write_state(connection: Connection) -> None:
         connection.execute(delete(SiteStateRow).where(SiteStateRow.name.in_(changed)))
         rows_now = [{"name": name, "value": found[name], "at": now} for name in changed]
         connection.execute(insert(SiteStateRow), rows_now)
+
+    services.audit.record(event, beside=write_state)
     return changed
 
 

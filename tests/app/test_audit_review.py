@@ -11,7 +11,7 @@ from fhirclient.models.auditevent import AuditEvent as FhirAuditEvent
 
 from app.auditing.review import report_on
 from app.auditing.setting_changes import note_configuration
-from app.auditing.trail import AuditEvent, AuditTrail
+from app.auditing.trail import AuditEvent, AuditFailed, AuditTrail
 from app.cli import main
 from app.services import AppServices, open_services
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
@@ -111,3 +111,15 @@ def test_a_start_writes_down_what_changed_since_the_last_and_nothing_when_nothin
     events = [event for event in services.audit.events() if event["action"] == "configuration-changed"]
     assert [event["outcome"] for event in events] == ["model,registry,settings,version", "registry", "settings"]
     assert "master" not in json.dumps(events)
+
+
+def test_a_change_whose_state_cannot_be_kept_is_not_written_down_to_be_written_again_at_every_start(
+    services: AppServices,
+) -> None:
+    with services.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON site_state BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+        )
+    with pytest.raises(AuditFailed):
+        note_configuration(services)
+    assert list(services.audit.events()) == []
