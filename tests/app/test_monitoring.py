@@ -1,18 +1,15 @@
 """From stored rows to words: verdicts, outcomes from a file, and the command."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import Engine, insert, select
 
 from app.auditing.trail import AuditTrail
-from app.cli import main
 from app.storage.database import open_engine
 from app.storage.encryption import SealedBox
 from app.storage.tables import PredictionRow
@@ -22,18 +19,12 @@ from app.watching.records import read_records
 from app.watching.results import kept_results
 from app.watching.statistics import CannotSay
 from app.watching.verdicts import verdicts_on
+from tests.builders.commands import Aki, aki_in
 from tests.builders.registrations import MASTER_KEY
 
 BOX = SealedBox([MASTER_KEY])
 T = datetime(2026, 8, 3, 9, 0, tzinfo=UTC)
 NOW = T + timedelta(days=60)
-REGISTRY = """
-[[ehr]]
-id = "general"
-name = "General"
-iss = "https://ehr.example.org/fhir"
-client_id = "aki"
-"""
 
 
 def row(number: int, **changes: Any) -> dict[str, Any]:
@@ -171,24 +162,14 @@ def test_heads_models_and_recalibrations_are_judged_apart(database: Engine) -> N
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Any]:
-    (tmp_path / "ehrs.toml").write_text(REGISTRY, encoding="utf-8")
-    environment = {
-        "AKI_DEVELOPMENT": "true",
-        "AKI_MASTER_KEY": MASTER_KEY,
-        "AKI_STATE_DIR": str(tmp_path),
-        "AKI_EHRS_FILE": str(tmp_path / "ehrs.toml"),
-    }
-
-    def call(*arguments: str) -> Any:
-        return CliRunner().invoke(main, list(arguments), env=environment)
-
+def run(tmp_path: Path) -> Aki:
+    call = aki_in(tmp_path, f"sqlite:///{tmp_path / 'aki.sqlite3'}", ehr_id="general")
     assert call("db", "upgrade").exit_code == 0
     return call
 
 
 @pytest.fixture
-def installed(tmp_path: Path, run: Callable[..., Any]) -> Engine:
+def installed(tmp_path: Path, run: Aki) -> Engine:
     return open_engine(f"sqlite:///{tmp_path / 'aki.sqlite3'}")
 
 
@@ -213,7 +194,7 @@ def outcomes_of(engine: Engine) -> list[tuple[Any, ...]]:
 
 
 def test_a_file_of_results_settles_predictions_and_feeds_deaths_and_dialysis(
-    tmp_path: Path, run: Callable[..., Any], installed: Engine
+    tmp_path: Path, run: Aki, installed: Engine
 ) -> None:
     stored(installed, [row(1, outcome="pending"), row(2, outcome="unknown"), row(3, outcome="pending")])
     (tmp_path / "results.csv").write_text(RESULTS, encoding="utf-8")
@@ -228,7 +209,7 @@ def test_a_file_of_results_settles_predictions_and_feeds_deaths_and_dialysis(
     assert (event["action"], event["outcome"]) == ("outcomes-joined", "labels=2,died=1,dialysed=1")
 
 
-def test_the_daily_jobs_keep_what_was_found_for_the_metrics(run: Callable[..., Any], installed: Engine) -> None:
+def test_the_daily_jobs_keep_what_was_found_for_the_metrics(run: Aki, installed: Engine) -> None:
     late = {"predicted_at": datetime.now(UTC) - timedelta(days=5)}
     stored(installed, some(300, 75, **late))
     stored(installed, [row(900, head="progression", **late)])
@@ -239,18 +220,14 @@ def test_the_daily_jobs_keep_what_was_found_for_the_metrics(run: Callable[..., A
     assert (found["progression"].observed_over_expected, found["progression"].alarms) == (None, 0)
 
 
-def test_a_settled_outcome_is_not_changed_by_a_file(
-    tmp_path: Path, run: Callable[..., Any], installed: Engine
-) -> None:
+def test_a_settled_outcome_is_not_changed_by_a_file(tmp_path: Path, run: Aki, installed: Engine) -> None:
     stored(installed, [row(1, outcome="no-event")])
     (tmp_path / "results.csv").write_text(RESULTS, encoding="utf-8")
     run("monitor", "outcomes", "--site", "general", str(tmp_path / "results.csv"))
     assert outcomes_of(installed)[0][0] == "no-event"
 
 
-def test_lines_that_are_not_understood_are_named_without_their_values(
-    tmp_path: Path, run: Callable[..., Any]
-) -> None:
+def test_lines_that_are_not_understood_are_named_without_their_values(tmp_path: Path, run: Aki) -> None:
     lines = [
         {"patient_id": "p1", "time": "2026-08-04T09:00:00", "value": 0.9, "unit": "mg/dL"},
         {"patient_id": "p1", "time": "canary", "value": 0.9, "unit": "mg/dL"},
@@ -270,7 +247,7 @@ def test_lines_that_are_not_understood_are_named_without_their_values(
 
 
 def test_the_command_prints_verdicts_and_ends_with_1_when_a_threshold_is_crossed(
-    tmp_path: Path, run: Callable[..., Any], installed: Engine
+    tmp_path: Path, run: Aki, installed: Engine
 ) -> None:
     assert run("monitor").exit_code == 0
     stored(installed, some(300, 75))

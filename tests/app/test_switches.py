@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from app.auditing.trail import AuditTrail
-from app.cli import main
 from app.factory import create_app
 from app.services import AppServices, open_services
 from app.watching.switches import LIVE, UNKNOWN, Switch, Switches, read_switches, set_switch
 from model.assessment import Assessment, NotApplicable, Prediction
 from model.withholding import WITHHELD_BY_SITE
 from tests.builders.assessed import MODEL, NOW, creatinine, prediction, snapshot
-from tests.builders.registrations import MASTER_KEY, ehr_table, local_ehrs, settings_for
+from tests.builders.commands import Aki, aki_in
+from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 
 STEADY = snapshot(creatinine(100, 0.9), creatinine(46, 0.92), creatinine(3, 0.9))
 OFF = Switch("off", NOW, "assay changed", "cli:ops")
@@ -178,33 +177,14 @@ def test_the_switches_are_in_readiness_and_metrics_without_their_reason(services
     assert "assay" not in metrics + ready.text
 
 
-REGISTRY = """
-[[ehr]]
-id = "riverside"
-name = "Riverside EHR"
-iss = "https://ehr.example.org/fhir"
-client_id = "aki"
-"""
-
-
 @pytest.fixture
-def run(tmp_path: Path) -> Any:
-    (tmp_path / "ehrs.toml").write_text(REGISTRY, encoding="utf-8")
-    environment = {
-        "AKI_DEVELOPMENT": "true",
-        "AKI_MASTER_KEY": MASTER_KEY,
-        "AKI_STATE_DIR": str(tmp_path),
-        "AKI_EHRS_FILE": str(tmp_path / "ehrs.toml"),
-    }
-
-    def call(*arguments: str) -> Any:
-        return CliRunner().invoke(main, list(arguments), env=environment)
-
+def run(tmp_path: Path) -> Aki:
+    call = aki_in(tmp_path, f"sqlite:///{tmp_path / 'aki.sqlite3'}", ehr_id="riverside")
     assert call("db", "upgrade").exit_code == 0
     return call
 
 
-def test_the_operator_switches_lists_and_switches_back(run: Any) -> None:
+def test_the_operator_switches_lists_and_switches_back(run: Aki) -> None:
     done = run("site", "mode", "riverside", "off", "--reason", " observed twice\nthe expected. ")
     assert done.exit_code == 0, done.output
     assert "prediction off, was live" in done.stdout
@@ -228,7 +208,7 @@ def test_the_operator_switches_lists_and_switches_back(run: Any) -> None:
         (("riverside", "off", "--reason", "\x1b[2J"), "--reason"),
     ],
 )
-def test_a_switch_without_site_mode_or_reason_is_a_usage_error(run: Any, arguments: Any, said: str) -> None:
+def test_a_switch_without_site_mode_or_reason_is_a_usage_error(run: Aki, arguments: Any, said: str) -> None:
     result = run("site", "mode", *arguments)
     assert result.exit_code == 2
     assert said in result.output

@@ -11,10 +11,11 @@ from tests.builders.registrations import MASTER_KEY
 Aki = Callable[..., Result]
 
 
-def aki_in(folder: Path, database_url: str) -> Aki:
+def aki_in(folder: Path, database_url: str, ehr_id: str = "r") -> Aki:
     """Runs a command with one EHR registered; keywords change the environment."""
     registry = folder / "ehrs.toml"
-    registry.write_text('[[ehr]]\nid = "r"\nname = "R"\niss = "https://ehr.example.org/fhir"\nclient_id = "aki"\n')
+    entry = f'[[ehr]]\nid = "{ehr_id}"\nname = "R"\niss = "https://ehr.example.org/fhir"\nclient_id = "aki"\n'
+    registry.write_text(entry)
     environment = {
         "AKI_PUBLIC_URL": "https://aki.example.org",
         "AKI_MASTER_KEY": MASTER_KEY,
