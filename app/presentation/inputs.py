@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.presentation.creatinine import known_creatinines
-from app.presentation.reasons import INCOMPLETE
+from app.presentation.reasons import unanswered
 from app.presentation.wording import Wording
 from model.assessment import Outcome
 from model.snapshot import PatientSnapshot, Rejected
@@ -54,7 +54,7 @@ def inputs_panel(outcome: Outcome, snapshot: PatientSnapshot, say: Wording) -> I
         refused_summary=tuple((reason.rstrip(".。"), count) for reason, count in counted.most_common(5)),
         unread=tuple(f"{part_words(i.part, say)}: {say.sentence(i.reason)}" for i in not_whole),
         warnings=tuple(_warnings(outcome, snapshot, rejected, say)),
-        reasons=tuple(say.sentence(r.text) for r in outcome.reasons if not r.code.endswith(INCOMPLETE)),
+        reasons=unanswered(outcome, say),
     )
 
 

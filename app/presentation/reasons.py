@@ -3,7 +3,7 @@
 from enum import Enum
 
 from app.presentation.wording import Wording
-from model.assessment import Outcome, Reason
+from model.assessment import Assessment, Outcome, Reason
 
 
 class Part(Enum):
@@ -42,6 +42,13 @@ def reason_texts(outcome: Outcome, part: Part, say: Wording) -> tuple[str, ...]:
 def stage_remarks(outcome: Outcome, say: Wording) -> tuple[str, ...]:
     """What must be read with a stage that was given: not recovered yet, a transplant, a pregnancy."""
     return tuple(say.sentence(r.text) for r in outcome.reasons if _is_about_stage(r))
+
+
+def unanswered(outcome: Outcome, say: Wording) -> tuple[str, ...]:
+    """Why parts of the page are missing. What is read with a stage that was given is no such reason."""
+    staged = isinstance(outcome, Assessment) and outcome.kdigo is not None and outcome.kdigo.stage is not None
+    missing = (r for r in outcome.reasons if not (staged and _is_about_stage(r)))
+    return tuple(say.sentence(r.text) for r in missing if not r.code.endswith(INCOMPLETE))
 
 
 def _is_about_risk(reason: Reason) -> bool:

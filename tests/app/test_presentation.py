@@ -313,3 +313,12 @@ def test_gap_in_the_chart_is_said_above_the_panels_and_not_beside_the_stage() ->
     assert shown.now.reasons == ()
     assert shown.inputs.reasons == ()
     assert "recent medications" in shown.inputs.warnings[0]
+
+
+def test_what_is_read_with_a_stage_that_was_given_is_not_called_unanswered() -> None:
+    remark = Reason("low_baseline", "The baseline is unusually low for an adult.")
+    staged = page(in_aki(2, reasons=(remark, NO_MODEL)))
+    assert remark.text in staged.now.reasons
+    assert staged.inputs.reasons == (NO_MODEL.text,)
+    unstaged = page(replace(no_aki(reasons=(NO_BASELINE,)), kdigo=None))
+    assert unstaged.inputs.reasons == (NO_BASELINE.text,)
