@@ -1,6 +1,7 @@
 """Pictures for the documentation, from the embedded EHR's own patients: `python -m tests.e2e.screenshots`.
 
-`ehr.png` shows the app in the EHR's frame, `patient.png` the page alone; `state-*.jpg` are the states it can have
+`ehr.png` shows the app in the EHR's frame, `patient.png` the page alone, `worklist.jpg` the launch without a
+patient; `state-*.jpg` are the states it can have
 and `card-*.jpg` the cards of docs/cards.md, smaller in bytes because they are many.
 """
 
@@ -17,12 +18,15 @@ from app.demo.processes import DemoSetting
 from sandbox.prepared_cases import PreparedCall
 from tests.e2e.stage import (
     chromium_path,
+    find_by_number,
     framed,
     open_alone,
     open_first,
+    open_worklist,
     running_chromium,
     running_demo,
     set_faults,
+    someone,
 )
 
 DEFAULT_TARGET = Path("docs/img")
@@ -61,6 +65,8 @@ SHOTS = (
     Shot("state-expired", "stage_2", 1000, left_for="16:00"),
     Shot("write-preview", "stage_2", 1000, path="write/assessment"),
 )
+#: Who is opened one after the other for the picture of the worklist.
+ON_THE_WORKLIST = ("aki_within_48_h", "stage_3", "too_little_data", "no_aki")
 
 VIEW, SELECT, DISCHARGE = "aki-patient-view", "aki-order-select", "aki-encounter-discharge"
 # Name of the picture, topic the one card must have, and the call that brings it.
@@ -103,6 +109,8 @@ def main() -> int:
         for shot in SHOTS:
             if given.only in shot.name:
                 _take(browser, demo, shot, given.out)
+        if given.only in "worklist":
+            _take_worklist(browser, demo, given.out)
         for name, topic, call in CARDS:
             if given.only in f"card-{name}":
                 _take_card(browser, demo, (name, topic, call), given.out)
@@ -136,6 +144,23 @@ def _take(browser: Browser, demo: DemoSetting, shot: Shot, target: Path) -> None
     _picture(page, target / f"{shot.name}.{'png' if shot.name == 'patient' else 'jpg'}")
     if shot.faults:
         set_faults(page, demo)
+    context.close()
+
+
+def _take_worklist(browser: Browser, demo: DemoSetting, target: Path) -> None:
+    """After four patients were opened, and a fifth found."""
+    context = browser.new_context(viewport={"width": 1000, "height": 800})
+    page = context.new_page()
+    people = [someone(page, demo, situation) for situation in (*ON_THE_WORKLIST, "stage_2")]
+    tab = open_worklist(page, demo)
+    for name, number in people:
+        find_by_number(tab, number)
+        if (name, number) != people[-1]:
+            tab.get_by_role("button", name=f"Open {name}").click()
+            tab.locator(".now .headline").wait_for()
+            tab.get_by_role("link", name="Patients of this session").click()
+    tab.goto(tab.url.partition("#")[0])  # from the top, not where the search has led
+    _picture(tab, target / "worklist.jpg")
     context.close()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
 from app.demo.processes import Demo, DemoSetting
 
@@ -85,6 +85,29 @@ def open_alone(page: Page, demo: DemoSetting, situation: str) -> str:
     address = next(frame.url for frame in page.frames if frame.url.startswith(demo.app_url))
     page.goto(address)
     return address
+
+
+def someone(page: Page, demo: DemoSetting, situation: str) -> tuple[str, str]:
+    """Name and record number of the EHR's first patient in a situation."""
+    page.goto(f"{demo.ehr_url}/?category={situation}")
+    row = page.locator("#patients tbody tr").first
+    return row.locator("th a").inner_text(), row.locator("td.mono").inner_text()
+
+
+def open_worklist(page: Page, demo: DemoSetting) -> Page:
+    """The app without a patient, in the tab the EHR opens for it."""
+    page.goto(demo.ehr_url)
+    with page.context.expect_page() as opened:
+        page.locator("#launch-without-patient").click()
+    expect(opened.value.get_by_role("heading", level=1)).to_have_text("Patients of this session")
+    return opened.value
+
+
+def find_by_number(tab: Page, number: str) -> None:
+    """Search on the worklist; what came is on the page then."""
+    tab.get_by_label("Record number").fill(number)
+    tab.get_by_label("Record number").press("Enter")
+    expect(tab.get_by_role("heading", name="Found")).to_be_visible()
 
 
 def set_faults(page: Page, demo: DemoSetting, **faults: str) -> None:

@@ -7,32 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.demo.processes import DemoSetting
-from tests.e2e.stage import Complaints
+from tests.e2e.stage import Complaints, find_by_number, open_worklist, someone
 from tests.e2e.test_accessibility import unfold, violations
 
 pytestmark = pytest.mark.browser
-
-
-def someone(page: Page, demo: DemoSetting, situation: str) -> tuple[str, str]:
-    """Name and record number of the EHR's first patient in a situation."""
-    page.goto(f"{demo.ehr_url}/?category={situation}")
-    row = page.locator("#patients tbody tr").first
-    return row.locator("th a").inner_text(), row.locator("td.mono").inner_text()
-
-
-def open_worklist(page: Page, demo: DemoSetting) -> Page:
-    """The app without a patient, in the tab the EHR opens for it."""
-    page.goto(demo.ehr_url)
-    with page.context.expect_page() as opened:
-        page.locator("#launch-without-patient").click()
-    expect(opened.value.get_by_role("heading", level=1)).to_have_text("Patients of this session")
-    return opened.value
-
-
-def find(tab: Page, number: str) -> None:
-    tab.get_by_label("Record number").fill(number)
-    tab.get_by_label("Record number").press("Enter")
-    expect(tab.get_by_role("heading", name="Found")).to_be_visible()
 
 
 def test_two_patients_are_found_opened_side_by_side_and_ended_together(
@@ -42,7 +20,7 @@ def test_two_patients_are_found_opened_side_by_side_and_ended_together(
     tab = open_worklist(page, demo)
     expect(tab.locator(".worklist")).to_contain_text("not looked at is not the same as no risk")
     for name, number in people:
-        find(tab, number)
+        find_by_number(tab, number)
         tab.get_by_role("button", name=f"Open {name}").click()
         expect(tab.get_by_role("heading", level=1)).to_have_text(name)
         expect(tab.locator(".now")).to_be_visible()
@@ -73,10 +51,10 @@ def test_every_state_of_the_list_is_free_of_violations(browser: Browser, demo: D
     name, number = someone(page, demo, "stage_2")
     tab = open_worklist(page, demo)
     assert violations(tab) == []
-    find(tab, "nobody-has-this")
+    find_by_number(tab, "nobody-has-this")
     expect(tab.locator("#found-panel")).to_contain_text("no patient who matches")
     assert violations(tab) == []
-    find(tab, number)
+    find_by_number(tab, number)
     assert violations(tab) == []
     tab.get_by_role("button", name=f"Open {name}").click()
     expect(tab.locator(".now")).to_be_visible()
@@ -92,7 +70,7 @@ def test_the_list_works_at_320_pixels_and_without_javascript(browser: Browser, d
     page = context.new_page()
     name, number = someone(page, demo, "stage_1")
     tab = open_worklist(page, demo)
-    find(tab, number)
+    find_by_number(tab, number)
     tab.get_by_role("button", name=re.compile(f"Open.*{name}")).click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(name)
     tab.get_by_role("link", name="Patients of this session").click()
@@ -105,7 +83,7 @@ def test_the_list_works_at_320_pixels_and_without_javascript(browser: Browser, d
 def test_a_patient_is_found_by_family_name_and_birth_date(page: Page, demo: DemoSetting) -> None:
     name, number = someone(page, demo, "stage_3")
     tab = open_worklist(page, demo)
-    find(tab, number)
+    find_by_number(tab, number)
     tab.get_by_role("button", name=f"Open {name}").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(name)
     born = re.search(r"\d{1,2} \w{3} \d{4}", tab.locator(".banner__facts").inner_text())
