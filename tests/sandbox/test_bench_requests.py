@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 
 from sandbox.cds_signing import FLAWS
 from tests.builders.cds_listener import Listener
@@ -31,6 +34,15 @@ def send(ehr: SmartApp, body: str, **form: str) -> str:
 def claims(token: str) -> dict[str, Any]:
     text = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+def is_signed(ehr: SmartApp, token: str) -> bool:
+    keys = KeySet.import_key_set(ehr.http.get("/fhir/.well-known/jwks.json").json)
+    try:
+        jwt.decode(token, keys, algorithms=["ES384"])
+    except JoseError:
+        return False
+    return True
 
 
 def test_nothing_is_sent_before_it_was_edited(ehr: SmartApp, listener: Listener) -> None:
@@ -86,7 +98,8 @@ def test_each_flaw_spoils_one_thing_about_the_token(ehr: SmartApp, listener: Lis
         }[flaw]
     )
     assert (claims(spoilt)["exp"] < claims(good)["iat"]) is (flaw == "expired")
-    assert spoilt.endswith(".") is (flaw == "unsigned")
+    assert is_signed(ehr, good)
+    assert is_signed(ehr, spoilt) is (flaw not in ("signature", "unsigned"))
 
 
 def test_the_command_fetches_a_body_and_a_token_and_sends_them_to_the_service(
