@@ -6,6 +6,8 @@ standing the more alarming one is used and the other listed as a conflict. For t
 line) both stand.
 """
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from operator import attrgetter
@@ -145,24 +147,35 @@ def _without_swapped_units(chart: Chart, ordered: list[Measurement]) -> list[Mea
 
     Repeated until nothing is found, so that what is refused has no part in what is kept.
     """
-    while swapped := _swapped(ordered):
-        for measurement in swapped:
-            swap = Refused("unit-swap-suspected", _SWAPPED)
-            chart.reject(measurement.source, swap, analyte=measurement.analyte, at=measurement.at)
-        ordered = [measurement for measurement in ordered if measurement not in swapped]
-    return ordered
+    ranked = sorted(ordered, key=_VALUE)
+    while swapped := _swapped(ranked):
+        for place in swapped:
+            for measurement in ranked[place]:
+                swap = Refused("unit-swap-suspected", _SWAPPED)
+                chart.reject(measurement.source, swap, analyte=measurement.analyte, at=measurement.at)
+            del ranked[place]
+    if len(ranked) == len(ordered):
+        return ordered
+    kept = set(map(id, ranked))
+    return [measurement for measurement in ordered if id(measurement) in kept]
 
 
-def _swapped(ordered: list[Measurement]) -> list[Measurement]:
-    values = sorted(m.value for m in ordered)
-    if len(values) < 2 or values[-1] < values[0] * _SWAPPED_LOW:
+_VALUE: Final = attrgetter("value")
+
+
+def _swapped(ranked: list[Measurement]) -> list[slice]:
+    """Where they stand among the values in ascending order, the last place first."""
+    if len(ranked) < 2 or ranked[-1].value < ranked[0].value * _SWAPPED_LOW:
         return []
-    if len(values) == 2:  # which of the two is wrong cannot be told
-        return ordered if _looks_swapped(*values) else []
-    middle = values[len(values) // 2]
-    return [m for m in ordered if _looks_swapped(m.value, middle)]
+    if len(ranked) == 2:  # which of the two is wrong cannot be told
+        ratio = ranked[1].value / ranked[0].value
+        return [slice(0, 2)] if _SWAPPED_LOW <= ratio <= _SWAPPED_HIGH else []
+    middle = ranked[len(ranked) // 2].value
+    above = _between(ranked, _SWAPPED_LOW, _SWAPPED_HIGH, lambda m: m.value / middle)
+    below = _between(ranked, -_SWAPPED_HIGH, -_SWAPPED_LOW, lambda m: -(middle / m.value))
+    return [place for place in (above, below) if place.start < place.stop]
 
 
-def _looks_swapped(value: float, reference: float) -> bool:
-    low, high = sorted((value, reference))
-    return _SWAPPED_LOW <= high / low <= _SWAPPED_HIGH
+def _between(ranked: list[Measurement], low: float, high: float, ratio: Callable[[Measurement], float]) -> slice:
+    """Where a ratio that ascends with the value lies from `low` to `high`."""
+    return slice(bisect_left(ranked, low, key=ratio), bisect_right(ranked, high, key=ratio))
