@@ -19,7 +19,10 @@
   const count = charts[0]?.dots.length ?? 0;
   if (!count) return;
 
+  let current = 0;  // said once: a pointer moves many times over the same value
+
   const leave = () => {
+    current = 0;
     for (const chart of charts) {
       chart.cursor.remove();
       chart.dots.forEach((dot) => dot.classList.remove("course-dot--read"));
@@ -27,7 +30,9 @@
   };
 
   const read = (place) => {
+    if (place === current) return;
     leave();
+    current = place;
     slider.value = place;
     for (const { svg, cursor, dots } of charts) {
       const dot = dots[place - 1];
@@ -36,8 +41,8 @@
       Object.entries(ends).forEach(([name, value]) => cursor.setAttribute(name, value));
       svg.insertBefore(cursor, svg.querySelector(".course-dot"));
       dot.classList.add("course-dot--read");
-      output.textContent = dot.querySelector("title").textContent;
     }
+    output.textContent = charts[0].dots[place - 1].querySelector("title").textContent;
     slider.setAttribute("aria-valuetext", row.dataset.place.replace("{place}", place).replace("{all}", count));
   };
 

@@ -39,6 +39,20 @@ def test_pointer_over_the_course_reads_out_the_nearest_value(page: Page, demo: D
     expect(page.locator("#course-reader output")).to_have_text(dot.locator("title").text_content() or "-")
 
 
+def test_a_pointer_that_stays_with_a_value_is_told_it_once(page: Page, demo: DemoSetting) -> None:
+    """The read-out is a live region: what is written anew is spoken anew."""
+    open_alone(page, demo, "stage_2")
+    page.evaluate(
+        "() => { window.told = 0; new MutationObserver((all) => { window.told += all.length; }).observe("
+        "document.querySelector('#course-reader output'), { childList: true }); }"
+    )
+    box = page.locator(".course--wide .course-dot").first.bounding_box()
+    assert box is not None
+    for step in range(4):
+        page.mouse.move(box["x"] + step, box["y"] + step)
+    assert page.evaluate("window.told") == 1
+
+
 def test_read_out_is_spoken_politely_and_the_drawing_stays_one_image(page: Page, demo: DemoSetting) -> None:
     open_alone(page, demo, "stage_2")
     expect(page.get_by_role("status").filter(has_text="arrow keys")).to_be_visible()
