@@ -49,6 +49,17 @@ def is_cleared(procedures: Iterable[ProcedureDone], at: datetime) -> bool:
     return current_course(procedures, at) is not None
 
 
+def cleared_spans(procedures: Iterable[ProcedureDone], now: datetime) -> tuple[tuple[datetime, datetime], ...]:
+    """From when to when `is_cleared` holds, known at `now`: each session and the 7 days after it."""
+    spans: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(_sessions(procedures, now)):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end + CURRENT_WINDOW))
+        else:
+            spans.append((start, end + CURRENT_WINDOW))
+    return tuple(spans)
+
+
 def has_undated_session(procedures: Iterable[ProcedureDone]) -> bool:
     """Whether a session on the chart has no date: it cannot be said whether it belongs to this episode."""
     return any(_is_dialysis(p) and p.start_at is None and p.end_at is None for p in procedures)

@@ -17,7 +17,7 @@ from model.kdigo_urine import UrineStage, stage_urine
 from model.kinetic_egfr import kinetic_egfr, result_before
 from model.nhs import NhsPatient, nhs_alert
 from model.policy import EgfrEquation, SitePolicy
-from model.rrt import current_course
+from model.rrt import cleared_spans, current_course
 from model.sentences import Sentence
 from model.snapshot import Concept, Measurement, PatientSnapshot
 from model.steadiness import is_steady
@@ -88,7 +88,9 @@ def _is_current(course: CreatinineCourse, now: datetime, policy: SitePolicy, rea
 def _creatinine(
     snapshot: PatientSnapshot, course: CreatinineCourse, now: datetime, policy: SitePolicy, reasons: list[Reason]
 ) -> CreatinineNow:
-    references = find_references(course, hospital_times(snapshot.stays, now), policy.baseline_methods)
+    references = find_references(
+        _without_cleared(course, snapshot, now), hospital_times(snapshot.stays, now), policy.baseline_methods
+    )
     assumed = _assumed_baseline(snapshot, now, policy)
     child, height = _is_child(snapshot, now), _height_cm(snapshot, now, policy)
     rules = StagingRules(height if child else None, assumed.creatinine_mg_dl if assumed else None)
@@ -101,6 +103,19 @@ def _creatinine(
         )
         reasons.append(Reason("paediatric_rule_needs_height", text))
     return found
+
+
+def _without_cleared(course: CreatinineCourse, snapshot: PatientSnapshot, now: datetime) -> CreatinineCourse:
+    """The course with no value that dialysis lowered among those that may be a reference.
+
+    Else the washed-out value would be the baseline, and what comes after dialysis a rise over it.
+    """
+    spans = cleared_spans(snapshot.procedures, now)
+    if not spans:
+        return course
+    cleared = (any(start <= m.at <= end for start, end in spans) for m in course.measurements)
+    exact = tuple([usable and not washed for usable, washed in zip(course.exact, cleared, strict=True)])
+    return replace(course, exact=exact)
 
 
 def _not_recovered(kdigo: KdigoStaging, now: datetime) -> list[Reason]:
