@@ -1,11 +1,12 @@
 """The creatinine results staging may use, in time order, one for each time.
 
 Rules (docs/kdigo.md, "Which results count"): known by `now`; final; one value at one instant, the one made known
-last. A value with a comparator is never a reference. A value known to the day serves windows of days alone.
+last. A value with a comparator is never a reference, nor one that dialysis lowered. A value known to the day
+serves windows of days alone.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 
@@ -58,6 +59,18 @@ def creatinine_course(
         exact=tuple([m.comparator is None for _, m in kept]),
         timed=tuple([not m.day_only for _, m in kept]),
     )
+
+
+def without_references(course: CreatinineCourse, cleared: Sequence[tuple[datetime, datetime]]) -> CreatinineCourse:
+    """The course with no value of the `cleared` spans among those that others may be compared with.
+
+    Dialysis lowered them: one would be the baseline, and what comes after dialysis a rise over it.
+    """
+    if not cleared:
+        return course
+    washed = [any(start <= m.at <= end for start, end in cleared) for m in course.measurements]
+    exact = tuple([usable and not out for usable, out in zip(course.exact, washed, strict=True)])
+    return replace(course, exact=exact)
 
 
 def _one_at_a_time(timed: list[tuple[float, Measurement]]) -> list[tuple[float, Measurement]]:

@@ -15,7 +15,7 @@ from model.age import ADULT_AGE_YEARS, age_years
 from model.analytes import Analyte
 from model.assessment import KdigoStaging, NhsAlert, part_to_json
 from model.baseline import find_references
-from model.creatinine import CreatinineCourse, creatinine_course
+from model.creatinine import CreatinineCourse, creatinine_course, without_references
 from model.errors import ModelError, QuantityRefused
 from model.hospital_stays import hospital_times
 from model.kdigo import CreatinineNow, combine, creatinine_points
@@ -96,7 +96,8 @@ def stage_table(
         return sorted(table.refused, key=lambda result: result.row)
     end = rows[-1].at
     course = creatinine_course([row.creatinine for row in rows if row.creatinine], end)
-    points = _creatinine_points(course, patient, policy, end)
+    cleared = [(row.at, row.at + CURRENT_WINDOW) for row in rows if row.rrt]
+    points = _creatinine_points(course, cleared, patient, policy, end)
     urine = _urine_stages(rows, end, policy)
     results = [*table.refused]
     for row, dialysis in zip(rows, _dialysis_courses(rows), strict=True):
@@ -111,10 +112,15 @@ def row_to_json(result: RowResult) -> dict[str, Any]:
 
 
 def _creatinine_points(
-    course: CreatinineCourse, patient: SeriesPatient, policy: SitePolicy, end: datetime
+    course: CreatinineCourse,
+    cleared: Sequence[tuple[datetime, datetime]],
+    patient: SeriesPatient,
+    policy: SitePolicy,
+    end: datetime,
 ) -> list[CreatinineNow]:
     no_stays = hospital_times((), end)
-    references = find_references(course, no_stays, policy.baseline_methods, patient.baseline_mg_dl)
+    compared = without_references(course, cleared)
+    references = find_references(compared, no_stays, policy.baseline_methods, patient.baseline_mg_dl)
     born = patient.birth_date
     child = born is not None and age_years(born, end) < ADULT_AGE_YEARS
     rules = StagingRules(patient.child_height_cm if child else None)

@@ -8,7 +8,7 @@ from model.analytes import Analyte
 from model.applicability import has_problem
 from model.assessment import Baseline, BaselineMethod, Egfr, EpisodeState, KdigoStaging, NhsAlert, Reason
 from model.baseline import References, find_references
-from model.creatinine import CreatinineCourse, creatinine_course
+from model.creatinine import CreatinineCourse, creatinine_course, without_references
 from model.egfr import adult_egfr, bedside_schwartz, creatinine_for_egfr_75
 from model.hospital_stays import hospital_times
 from model.kdigo import CreatinineNow, combine, creatinine_now
@@ -88,9 +88,8 @@ def _is_current(course: CreatinineCourse, now: datetime, policy: SitePolicy, rea
 def _creatinine(
     snapshot: PatientSnapshot, course: CreatinineCourse, now: datetime, policy: SitePolicy, reasons: list[Reason]
 ) -> CreatinineNow:
-    references = find_references(
-        _without_cleared(course, snapshot, now), hospital_times(snapshot.stays, now), policy.baseline_methods
-    )
+    compared = without_references(course, cleared_spans(snapshot.procedures, now))
+    references = find_references(compared, hospital_times(snapshot.stays, now), policy.baseline_methods)
     assumed = _assumed_baseline(snapshot, now, policy)
     child, height = _is_child(snapshot, now), _height_cm(snapshot, now, policy)
     rules = StagingRules(height if child else None, assumed.creatinine_mg_dl if assumed else None)
@@ -103,19 +102,6 @@ def _creatinine(
         )
         reasons.append(Reason("paediatric_rule_needs_height", text))
     return found
-
-
-def _without_cleared(course: CreatinineCourse, snapshot: PatientSnapshot, now: datetime) -> CreatinineCourse:
-    """The course with no value that dialysis lowered among those that may be a reference.
-
-    Else the washed-out value would be the baseline, and what comes after dialysis a rise over it.
-    """
-    spans = cleared_spans(snapshot.procedures, now)
-    if not spans:
-        return course
-    cleared = (any(start <= m.at <= end for start, end in spans) for m in course.measurements)
-    exact = tuple([usable and not washed for usable, washed in zip(course.exact, cleared, strict=True)])
-    return replace(course, exact=exact)
 
 
 def _not_recovered(kdigo: KdigoStaging, now: datetime) -> list[Reason]:

@@ -170,3 +170,13 @@ def test_the_last_row_agrees_with_assessing_the_same_results(found: dict[int, in
     outcome = assess(chart(*measured), now=end, model=ModelError("none"), policy=SitePolicy())
     assert isinstance(outcome, Assessment)
     assert last.kdigo == outcome.kdigo
+
+
+@pytest.mark.parametrize(("rrt", "stage"), [("", 2), ("yes", 0)])
+def test_a_value_that_dialysis_lowered_is_no_baseline(rrt: str, stage: int) -> None:
+    values = ((1, "1.0", rrt), (12, "2.0", ""), (13, "2.0", ""))
+    records = [
+        {"time": f"2026-01-{day:02d}T08:00Z", "creatinine": value, "unit": "mg/dL", "rrt": dialysed}
+        for day, value, dialysed in values
+    ]
+    assert stages(stage_table(records))[-1] == stage
