@@ -36,7 +36,7 @@ from patient_context.shapes import Json, fhir_id
 _T = TypeVar("_T")
 _PARALLEL: Final = 6
 DEFAULT_DEADLINE_SECONDS: Final = 15.0
-_GRACE_SECONDS: Final = 2.0  # how much longer than the assessment's data what is only shown may take
+_GRACE_SECONDS: Final = 3.0  # how much longer than the assessment's data what is only shown may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,11 @@ def read(
     reading: SiteReading = DEFAULT_READING,
     only: Collection[str] | None = None,
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
+    grace_seconds: float | None = None,
 ) -> PatientSnapshot:
     """The chart as of `now`; `only` limits it to some query keys.
+
+    `grace_seconds` is how much longer than the rest what is only shown may take; by default a moment.
 
     Raises UpstreamUnavailable (network, 5xx, deadline), UpstreamRefused (401; 403 or 404 for the patient),
     ChartProtected and PatientMismatch. Everything less becomes the snapshot's `incomplete` or `not_read`.
@@ -68,7 +71,8 @@ def read(
     wanted = [query.at_site(reading.local_codes) for query in QUERIES if only is None or query.key in only]
     server = FhirServer(access.base_url, access.access_token, session, time.monotonic() + deadline_seconds)
     permitted = [query for query in wanted if is_permitted(access.scopes, query)]
-    answers = _ask_all(server, permitted, patient_id, now)
+    grace = _GRACE_SECONDS if grace_seconds is None else grace_seconds
+    answers = _ask_all(server, permitted, patient_id, now, grace)
     answers += [Answer(query, failure="forbidden") for query in wanted if query not in permitted]
     _require_usable(answers)
     entries = [Entry(resource) for answer in answers for resource in answer.resources]
@@ -84,27 +88,29 @@ def read(
     )
 
 
-def _ask_all(server: FhirServer, queries: list[FhirQuery], patient_id: str, now: datetime) -> list[Answer]:
+def _ask_all(
+    server: FhirServer, queries: list[FhirQuery], patient_id: str, now: datetime, grace: float
+) -> list[Answer]:
     """All answers, in the order of the list. A query still running at the deadline is given up."""
     needed = sum(not query.shown_only for query in queries)  # they come first in the list
     calls: list[Callable[[], Answer]] = [partial(ask, server, query, patient_id, now) for query in queries]
-    found = _in_parallel(server, calls, needed)
+    found = _in_parallel(server, calls, needed, grace)
     return [answer or Answer(query, failure="timeout") for query, answer in zip(queries, found, strict=True)]
 
 
 def _in_parallel(
-    server: FhirServer, calls: "list[Callable[[], _T]]", needed: int | None = None
+    server: FhirServer, calls: "list[Callable[[], _T]]", needed: int | None = None, grace: float = 0.0
 ) -> "list[_T | None]":
     """The results in order; None for a call that had not returned in time.
 
-    In time is by the deadline, and for those beyond the first `needed` a moment after these at most.
+    In time is by the deadline, and for those beyond the first `needed` no more than `grace` seconds after these.
     """
     pool = ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="fhir-read")
     try:
         running = [pool.submit(copy_context().run, call) for call in calls]  # the log's request id goes along
         first = len(running) if needed is None else needed
         wait(running[:first], timeout=server.seconds_left())
-        wait(running[first:], timeout=min(_GRACE_SECONDS, server.seconds_left()))
+        wait(running[first:], timeout=min(grace, server.seconds_left()))
         return [future.result() if future.done() else None for future in running]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -18,7 +18,7 @@ from model.analytes import Analyte
 from model.snapshot import PatientSnapshot
 from patient_context.codes import REFUSED_TESTS, TESTS
 from patient_context.errors import PatientContextError
-from patient_context.reader import FhirAccess, read
+from patient_context.reader import DEFAULT_DEADLINE_SECONDS, FhirAccess, read
 
 _PAGE: Final = 50
 _MOST_PAGES: Final = 10
@@ -45,6 +45,7 @@ def check_chart(asked: ChartQuestion) -> list[Finding]:
             session=asked.session,
             now=asked.now,
             reading=asked.ehr.reading,
+            grace_seconds=DEFAULT_DEADLINE_SECONDS,  # here the question is what the EHR offers, not how fast
         )
     except PatientContextError as error:
         cure = "Check the token, its scopes, and that the patient id is one of this FHIR base."
