@@ -112,8 +112,8 @@ def feature_values(features: Sequence[Feature], timeline: Timeline, now: float) 
 # --- charts become timelines ---------------------------------------------------------------------------------
 
 
-def usable_measurements(snapshot: PatientSnapshot, analyte: Analyte, now: datetime) -> list[Measurement]:
-    """The analyte's measurements of the last 7 days that may enter the features at `now`, ascending.
+def usable_measurements(snapshot: PatientSnapshot, analyte: Analyte, now: datetime) -> dict[float, Measurement]:
+    """The analyte's measurements of the last 7 days that may enter the features at `now`, ascending, by second.
 
     Known by then, final, exact (no comparator), timed to the hour, no charting artefact, one per time (the one
     made known last).
@@ -124,13 +124,13 @@ def usable_measurements(snapshot: PatientSnapshot, analyte: Analyte, now: dateti
     kept: dict[float, Measurement] = {}
     for m in snapshot.measurements(analyte):
         at = m.at.timestamp()
-        if not since <= at <= end or m.available_at.timestamp() > end:
+        if not since <= at <= end or (m.available_at is not m.at and m.available_at.timestamp() > end):
             continue
         if m.comparator is not None or m.preliminary or m.day_only or not believable(analyte, m.value):
             continue
         if at not in kept or _rank(kept[at]) <= _rank(m):
             kept[at] = m
-    return [kept[at] for at in sorted(kept)]
+    return {at: kept[at] for at in sorted(kept)}
 
 
 def _rank(measurement: Measurement) -> tuple[float, float, str]:
@@ -154,9 +154,9 @@ def chart_from_snapshot(snapshot: PatientSnapshot, analytes: Iterable[Analyte], 
     for analyte in analytes:
         found = usable_measurements(snapshot, analyte, now)
         if found:
-            hours = [(m.at.timestamp() - zero) / 3600.0 for m in found]
-            series[analyte] = Series(hours, [m.value for m in found])
-            behind[analyte] = found
+            measurements = list(found.values())
+            series[analyte] = Series([(at - zero) / 3600.0 for at in found], [m.value for m in measurements])
+            behind[analyte] = measurements
     age = None if snapshot.birth_date is None else age_years(snapshot.birth_date, now)
     return Chart(Timeline(age, snapshot.sex, series), behind)
 
