@@ -415,7 +415,7 @@ def test_what_is_only_shown_is_not_waited_for_longer_than_a_moment(
         snapshot = chart(ehr, session)
     finally:
         answered.set()
-    assert [(gap.part, gap.code) for gap in snapshot.not_read] == [("drugs_given", "timeout")]
+    assert ("drugs_given", "timeout") in [(gap.part, gap.code) for gap in snapshot.not_read]
     assert gaps(snapshot) == []
 
 
