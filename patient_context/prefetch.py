@@ -116,9 +116,11 @@ def merge(
 ) -> PatientSnapshot:
     """Two readings of the same patient as one: `fetched` replaces what `prefetched` lacked of `fetched_keys`."""
     chart = Chart(fetched.read_at, DEFAULT_READING)
-    for part in (prefetched, fetched):
+    parts = (prefetched, fetched)
+    displaced = {one.resource for part in parts for one in part.rejected if one.code == "displaced"}
+    for part in parts:
         for analyte, series in part.series.items():
-            _add_new(chart.measurements[analyte], series)
+            _add_new(chart.measurements[analyte], (one for one in series if one.source not in displaced))
         _add_new(chart.problems, part.problems)
         _add_new(chart.procedures, part.procedures)
         _add_new(chart.medications, part.medications)

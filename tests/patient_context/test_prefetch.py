@@ -181,3 +181,17 @@ def test_what_was_fetched_completes_what_was_sent() -> None:
     assert [m.value for m in both.measurements(Analyte.CREATININE)] == [1.0, 1.4]
     assert both.birth_date == fetched.birth_date
     assert both.incomplete == ()
+
+
+@pytest.mark.parametrize("corrected_in", ["sent", "fetched"])
+def test_a_correction_in_one_reading_holds_against_the_original_in_the_other(corrected_in: str) -> None:
+    """The merged chart knows no status any more: the original, the more alarming, would come back."""
+    original = observation(value=2.4, id="a")
+    both = [original, observation(value=1.2, id="b", status="corrected")]
+    one, other = ([original], both) if corrected_in == "fetched" else (both, [original])
+    sent, fetched = (
+        snapshot_from_resources([patient(), *found], patient_id="p1", read_at=READ_AT) for found in (one, other)
+    )
+    merged = merge(sent, fetched, fetched_keys={"creatinine"})
+    assert [m.value for m in merged.measurements(Analyte.CREATININE)] == [1.2]
+    assert [one.code for one in merged.rejected] == ["displaced"]
