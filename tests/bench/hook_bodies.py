@@ -40,6 +40,15 @@ def laboratory(unit: str) -> dict[str, Any]:
     }
 
 
+def long_history(now: datetime, creatinines: int) -> bytes:
+    """Creatinine every two hours, and nothing else."""
+    values = [
+        observation(n, "2160-0", "mg/dL", 1.0 + (n % 7) / 10, 1 + 2 * n, now, laboratory("mg/dL"))
+        for n in range(creatinines)
+    ]
+    return json.dumps(hook_body(prefetch=full_prefetch(*values))).encode()
+
+
 def realistic_body(now: datetime, *, rise: float = 0.0) -> bytes:
     """20 creatinines, 60 other laboratory results and 120 vital signs; `rise` of the latest in mg/dL."""
     levels = [1.0 + (n % 3) / 10 + (rise if n == 0 else 0.0) for n in range(20)]

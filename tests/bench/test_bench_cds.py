@@ -24,7 +24,7 @@ from cds_hooks.services import CdsDependencies
 from model.artifact import load_bundled_model
 from model.assess import assess
 from tests.bench.bare_cds import create_app
-from tests.bench.hook_bodies import realistic_body
+from tests.bench.hook_bodies import long_history, realistic_body
 from tests.builders.cds import PUBLIC_URL, FakeSession, client, ec_key, public_jwks, rsa_key, token
 
 pytestmark = pytest.mark.bench
@@ -52,13 +52,13 @@ def service() -> Flask:
     return app
 
 
-def measure(app: Flask, sent: bytes, alg: str) -> list[float]:
+def measure(app: Flask, sent: bytes, alg: str, calls: int = CALLS) -> list[float]:
     """CPU milliseconds of each call, with the garbage collector as gunicorn.conf.py sets it."""
     gc.collect()
     gc.freeze()
     issued = int(datetime.now(UTC).timestamp())
     key = ec_key() if alg == "ES384" else rsa_key()
-    bearers = [token(key, alg, iat=issued, exp=issued + 300) for _ in range(CALLS + 5)]
+    bearers = [token(key, alg, iat=issued, exp=issued + 300) for _ in range(calls + 5)]
     web, spent = app.test_client(), []
     for bearer in bearers:
         headers = {"Authorization": f"Bearer {bearer}"}
@@ -85,6 +85,13 @@ def test_a_patient_view_call_beside_bare_parsing(alg: str, capsys: pytest.Captur
         print(line("aki-patient-view", whole))
         print(line("bare: parse and verify only", least))
         print(f"{'share of the bare throughput':32} {median(least) / median(whole):6.0%}")
+
+
+@pytest.mark.parametrize("creatinines", [200, 1000, 4000])
+def test_a_call_for_a_long_history(creatinines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    sent = long_history(datetime.now(UTC), creatinines)
+    with capsys.disabled():
+        print(line(f"{creatinines} creatinines, {len(sent) / 1000:.0f} kB", measure(service(), sent, "RS384", 20)))
 
 
 def test_where_a_call_spends_its_time(capsys: pytest.CaptureFixture[str]) -> None:
