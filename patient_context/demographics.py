@@ -1,7 +1,7 @@
 """The Patient resource -> age, sex and the banner's words. Nothing is guessed from a partial date."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from model.age import OLDEST_YEARS, age_years
 from model.sentences import Sentence
@@ -9,6 +9,9 @@ from model.snapshot import Sex
 from patient_context.chart import Chart
 from patient_context.shapes import Json, Refused, first_code, member, objects, text
 from patient_context.times import optional_time
+
+#: A cohort is read as of this year, so that no date is too late; there an age at reading says nothing.
+COHORT_YEAR: Final = 9000
 
 
 def add_patient(chart: Chart, resource: Json, source: str) -> None:
@@ -51,7 +54,7 @@ def _birth_date(value: Any, now: datetime) -> date | None:
         raise Refused("birth-date-invalid", "The birth date does not exist.") from None
     if born > now.date():
         raise Refused("birth-date-invalid", "The birth date lies in the future.")
-    if age_years(born, now) > OLDEST_YEARS:
+    if now.year < COHORT_YEAR and age_years(born, now) > OLDEST_YEARS:
         raise Refused(
             "birth-date-implausible",
             Sentence(

@@ -20,6 +20,7 @@ from model.features import Timeline
 from model.hospital_stays import hospital_times
 from model.snapshot import Concept, Measurement, PatientSnapshot
 from patient_context import strict_json
+from patient_context.demographics import COHORT_YEAR
 from patient_context.errors import BundleUnreadable, JsonRefused
 from patient_context.mapping import snapshot_from_bundle, snapshot_from_resources
 from patient_context.subjects import subject_reference
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".ndjson", ".json", ".ndjson.gz", ".json.gz")
 KEPT = ("Patient", "Observation", "Encounter", "Condition", "Procedure")
-READ_AT = datetime(9000, 1, 1, tzinfo=UTC)  # public data are shifted into the future: no date is too late
+READ_AT = datetime(COHORT_YEAR, 1, 1, tzinfo=UTC)  # public data are shifted into the future: no date is too late
 Progress = Callable[[str, int, int], None]
 
 
