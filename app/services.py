@@ -43,7 +43,7 @@ from model.assessment import Outcome
 from model.errors import ModelError
 from model.snapshot import PatientSnapshot
 from model.withholding import withhold
-from patient_context.queries import scopes
+from patient_context.queries import scopes, shown_only_scopes
 from patient_context.writer import writing_scopes
 
 _BYTES_PER_MEGABYTE = 1024 * 1024
@@ -241,6 +241,7 @@ def _launch_client(
         settings=ClientSettings(
             redirect_uri=f"{settings.public_url}/callback",
             product_scopes=lambda syntax, level: scopes("v2" if syntax == "v2" else "v1", level),
+            dispensable_scopes=lambda syntax, level: shown_only_scopes("v2" if syntax == "v2" else "v1", level),
             writing_scopes=lambda syntax, level: writing_scopes("v2" if syntax == "v2" else "v1", level),
         ),
     )

@@ -50,6 +50,8 @@ class ClientSettings:
     """Scopes for one syntax ("v1" or "v2") and level; `openid`, `fhirUser` and the launch scope are added here."""
     writing_scopes: ProductScopes = lambda _syntax, _level: ()
     """Asked for as well where the registration allows `write_back`."""
+    dispensable_scopes: ProductScopes = lambda _syntax, _level: ()
+    """Those of them not asked for where the EHR's own list lacks them: some refuse the launch then."""
 
 
 class LaunchClient:
@@ -135,16 +137,21 @@ class LaunchClient:
         session = self._session_for(registration)
         return tokens.TokenEndpoint(configuration.token_endpoint, registration, self.keys, session)
 
-    def _product_scopes(self, registration: EhrRegistration, syntax: str, level: Level) -> tuple[str, ...]:
-        reading = self._settings.product_scopes(syntax, level)
-        return (*reading, *self._settings.writing_scopes(syntax, level)) if registration.write_back else reading
+    def _product_scopes(
+        self, registration: EhrRegistration, configuration: SmartConfiguration, level: Level
+    ) -> tuple[str, ...]:
+        syntax = registration.scope_syntax or configuration.scope_syntax
+        wanted = self._settings.product_scopes(syntax, level)
+        if registration.write_back:
+            wanted += self._settings.writing_scopes(syntax, level)
+        dispensable = self._settings.dispensable_scopes(syntax, level)
+        return tuple(scope for scope in wanted if scope not in dispensable or configuration.may_know(scope))
 
     def _begin(
         self, registration: EhrRegistration, iss: str, launch: str | None, level: Level
     ) -> AuthorizationRequest:
         configuration = self._discovery.configuration(registration)
-        syntax = registration.scope_syntax or configuration.scope_syntax
-        wanted = self._product_scopes(registration, syntax, level)
+        wanted = self._product_scopes(registration, configuration, level)
         scopes = requested_scopes(registration, wanted, standalone=launch is None, level=level)
         return authorization_request(
             registration,

@@ -12,6 +12,7 @@ import requests
 
 from launch.errors import EhrMisconfigured, EhrUnavailable
 from launch.registry import EhrRegistration
+from launch.scopes import lists, lists_resources
 
 SessionFor = Callable[[EhrRegistration], requests.Session]
 
@@ -32,6 +33,8 @@ class SmartConfiguration:
     jwks_uri: str | None = None
     revocation_endpoint: str | None = None
     capabilities: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    """What it lists as supported; the list need not be complete (SL-16)."""
     names_itself: bool = False
     """Whether every authorization response names its issuer (RFC 9207)."""
 
@@ -39,6 +42,10 @@ class SmartConfiguration:
     def scope_syntax(self) -> str:
         """ "v2" when the EHR announces it, else "v1" (SL-25)."""
         return "v2" if "permission-v2" in self.capabilities else "v1"
+
+    def may_know(self, scope: str) -> bool:
+        """Whether asking for it cannot be told to be in vain: no list of resources, or one that holds it."""
+        return not lists_resources(self.scopes) or lists(self.scopes, scope)
 
 
 class Discovery:
@@ -108,6 +115,7 @@ def smart_configuration(published: Mapping[str, Any], registration: EhrRegistrat
         jwks_uri=_optional_endpoint(published, "jwks_uri", registration),
         revocation_endpoint=_optional_endpoint(published, "revocation_endpoint", registration),
         capabilities=_texts(published.get("capabilities")),
+        scopes=_texts(published.get("scopes_supported")),
         names_itself=published.get("authorization_response_iss_parameter_supported") is True,
     )
 

@@ -223,6 +223,12 @@ def scopes(syntax: ScopeSyntax = "v1", level: ScopeLevel = "patient") -> tuple[s
     return tuple(f"{level}/{name}.{'r' if name in only_read else 'rs'}" for name in types)
 
 
+def shown_only_scopes(syntax: ScopeSyntax = "v1", level: ScopeLevel = "patient") -> tuple[str, ...]:
+    """Those of `scopes` that only lanes of the course need."""
+    types = {query.resource_type for query in SHOWN_ONLY}
+    return tuple(scope for scope in scopes(syntax, level) if scope.partition("/")[2].partition(".")[0] in types)
+
+
 def is_permitted(granted: frozenset[str] | None, query: FhirQuery) -> bool:
     """Whether granted SMART scopes (v1 or v2) allow a query; unknown grants (None) are tried."""
     return permits(granted, query.resource_type, "r" if query.is_read else "s")

@@ -14,6 +14,7 @@ from launch.discovery import SmartConfiguration, capability_configuration, get_j
 from launch.errors import EhrMisconfigured, EhrUnavailable
 from launch.jwks import usable_keys
 from launch.registry import EhrRegistration, origin_of
+from launch.scopes import lists
 
 _WELL_KNOWN: Final = "/.well-known/smart-configuration"
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri", "revocation_endpoint")
@@ -188,26 +189,10 @@ def _authentication(registration: EhrRegistration, document: Mapping[str, Any]) 
 def check_scopes(document: Mapping[str, Any], wanted: tuple[str, ...]) -> Iterator[Finding]:
     """`scopes_supported` need not be complete (SL-16), so what it lacks is a note."""
     supported = _texts(document.get("scopes_supported"))
-    missing = [scope for scope in wanted if supported and not _covered(scope, supported)]
+    missing = [scope for scope in wanted if supported and not lists(supported, scope)]
     if missing:
         cure = "Register the app for them. What is not granted is shown on the page as unknown."
         yield note("scopes", f"Not among the scopes the EHR lists: {listed(missing)}.", cure)
-
-
-def _covered(scope: str, supported: frozenset[str]) -> bool:
-    context, slash, rest = scope.partition("/")
-    if scope in supported or not slash:
-        return scope in supported
-    access = rest.partition(".")[2]
-    return any(_widens(each, context, rest.partition(".")[0], access) for each in supported)
-
-
-def _widens(supported: str, context: str, resource: str, access: str) -> bool:
-    theirs, _, rest = supported.partition("?")[0].partition("/")
-    name, _, letters = rest.partition(".")
-    if theirs != context or name not in ("*", resource):
-        return False
-    return letters in ("*", access) or (access.isalpha() and access != "read" and set(access) <= set(letters))
 
 
 def check_keys(
