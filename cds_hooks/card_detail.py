@@ -166,7 +166,7 @@ def _episode(episode: AkiEpisode, facts: DetailFacts, *, dialysed: bool) -> str:
     before = wording.creatinine(episode.reference_creatinine_mg_dl)
     if dialysed:
         return f"- AKI episode since {onset}: {peak} on {when}; before it {before}"
-    now = f"before it {before}, the latest is {episode.latest_ratio:.1f} × that"
+    now = f"before it {before}, the latest is {episode.latest_ratio:.2f} × that"
     return f"- AKI episode since {onset}, {_STATE[episode.state]}: {peak} on {when}; {now}"
 
 

@@ -175,7 +175,7 @@ def _not_recovered_summary(episode: AkiEpisode, context: CardContext) -> str:
     onset = wording.day(episode.onset_at, context.facts.zone)
     return (
         f"For review: AKI of {onset} (peak stage {episode.peak_stage}) has not recovered; "
-        f"creatinine still {episode.latest_ratio:.1f} × its value before"
+        f"creatinine still {episode.latest_ratio:.2f} × its value before"
     )
 
 
