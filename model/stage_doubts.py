@@ -10,7 +10,7 @@ from typing import Final
 
 from model.age import ADULT_AGE_YEARS, age_years
 from model.applicability import has_problem
-from model.assessment import Baseline, BaselineMethod, EpisodeState, KdigoStaging, Reason
+from model.assessment import Assessment, Baseline, BaselineMethod, EpisodeState, KdigoStaging, Reason
 from model.egfr import creatinine_for_egfr_75
 from model.policy import EgfrEquation
 from model.snapshot import Concept, PatientSnapshot
@@ -18,10 +18,19 @@ from model.snapshot import Concept, PatientSnapshot
 LOW_BASELINE_MG_DL: Final = 0.4
 HIGH_RATIO: Final = 1.5
 HIGH_FROM_THE_FIRST: Final = "high_from_the_first_result"
+NOT_RECOVERED: Final = "aki_not_recovered"
 _OF_THESE_DAYS: Final = frozenset(
     {BaselineMethod.LOWEST_7_D, BaselineMethod.LOWEST_48_H, BaselineMethod.FIRST_OF_STAY}
 )
 _EXPLAINED: Final = (Concept.CHRONIC_KIDNEY_DISEASE, Concept.KIDNEY_FAILURE, Concept.KIDNEY_TRANSPLANT)
+
+
+def doubt_of_no_aki(found: Assessment) -> str | None:
+    """The code of the reason for which stage 0 is no "No AKI"; None where it is, and at every other stage."""
+    if found.kdigo is None or found.kdigo.stage != 0:
+        return None
+    codes = {reason.code for reason in found.reasons}
+    return next((code for code in (NOT_RECOVERED, HIGH_FROM_THE_FIRST) if code in codes), None)
 
 
 def stage_doubts(snapshot: PatientSnapshot, kdigo: KdigoStaging, now: datetime) -> Iterator[Reason]:

@@ -20,6 +20,7 @@ from model.policy import EgfrEquation, SitePolicy
 from model.rrt import cleared_spans, current_course
 from model.sentences import Sentence
 from model.snapshot import Concept, Measurement, PatientSnapshot
+from model.stage_doubts import NOT_RECOVERED
 from model.steadiness import is_steady
 
 CREATININE_CLEARED = Reason(
@@ -118,7 +119,7 @@ def _not_recovered(kdigo: KdigoStaging, now: datetime) -> list[Reason]:
         ratio=episode.latest_ratio,
         onset=episode.onset_at.astimezone(now.tzinfo),
     )
-    return [Reason("aki_not_recovered", text)]
+    return [Reason(NOT_RECOVERED, text)]
 
 
 def _why_unstaged(found: CreatinineNow, course: CreatinineCourse, references: References) -> Reason:

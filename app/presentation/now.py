@@ -11,14 +11,14 @@ from model.applicability import is_dialysed
 from model.assessment import Assessment, Egfr, InsufficientData, KdigoStaging, NotApplicable, Outcome
 from model.sentences import Sentence
 from model.snapshot import Measurement, PatientSnapshot
-from model.stage_doubts import HIGH_FROM_THE_FIRST
+from model.stage_doubts import HIGH_FROM_THE_FIRST, NOT_RECOVERED, doubt_of_no_aki
 
 #: The alerts of the algorithm that are not names ("AKI 1").
 NHS_WORDS = {"none": Sentence("no alert"), "cannot say": Sentence("cannot say")}
 
-#: Reasons for which stage 0 is no "No AKI".
-_NOT_NO_AKI = {
-    "aki_not_recovered": Sentence("AKI not recovered"),
+#: What stands in the place of "No AKI", by the reason.
+DOUBT_WORDS = {
+    NOT_RECOVERED: Sentence("AKI not recovered"),
     HIGH_FROM_THE_FIRST: Sentence("AKI cannot be excluded"),
 }
 
@@ -73,9 +73,8 @@ def _assessed(outcome: Assessment, latest: Fact, snapshot: PatientSnapshot, say:
         return NowPanel(headline, detail, "unknown", None, facts, reason_texts(outcome, Part.STAGE, say))
     remarks = stage_remarks(outcome, say)
     if staging.stage == 0:
-        codes = {reason.code for reason in outcome.reasons}
-        doubt = next((words for code, words in _NOT_NO_AKI.items() if code in codes), None)
-        headline = say.sentence(doubt or Sentence("No AKI"))
+        doubt = doubt_of_no_aki(outcome)
+        headline = say.sentence(DOUBT_WORDS[doubt] if doubt else Sentence("No AKI"))
         tone = "unknown" if doubt else "none"
         return NowPanel(headline, _no_aki_detail(staging, say), tone, 0, facts, remarks)
     return NowPanel(

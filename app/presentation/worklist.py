@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.presentation.banner import banner
+from app.presentation.now import DOUBT_WORDS
 from app.presentation.wording import Wording, machine_time
 from app.worklist.looks import LastLook
 from app.worklist.opened import OpenedPatient
@@ -98,10 +99,8 @@ def _kidneys(look: LastLook, say: Wording) -> tuple[str, str]:
         return say.gettext("Not applicable"), "unknown"
     if look.finding == "cannot-stage":
         return say.gettext("Cannot be staged"), "unknown"
-    if look.finding == "not-recovered":
-        return say.gettext("AKI not recovered"), "unknown"
-    if look.finding == "not-excluded":
-        return say.gettext("AKI cannot be excluded"), "unknown"
+    if look.doubt is not None:
+        return say.sentence(DOUBT_WORDS[look.doubt]), "unknown"
     if not look.stage:
         return say.gettext("No AKI"), "none"
     return say.pgettext("headline", "AKI stage {stage}", stage=look.stage), f"stage-{look.stage}"
