@@ -33,6 +33,7 @@ from tests.builders.cds import (
     NOW,
     PATIENT,
     PUBLIC_URL,
+    RISING,
     creatinine,
     ec_key,
     full_prefetch,
@@ -44,7 +45,6 @@ from tests.builders.clock import Clock
 from tests.builders.databases import stored_bytes
 from tests.builders.registrations import MASTER_KEY, ehr_table, local_ehrs, settings_for
 
-RISING = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 STEADY = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 0.9, 2), setting="AMB")
 ANOTHER_USER = {"userId": "Practitioner/other", "patientId": PATIENT}
 WHO = {"ehr_id": "ehr-1", "patient_id": "p-1", "user_id": "Practitioner/7"}

@@ -23,9 +23,8 @@ from tests.builders.cds import (
     EHR,
     NOW,
     PUBLIC_URL,
-    creatinine,
+    RISING,
     ec_key,
-    full_prefetch,
     hook_body,
     public_jwks,
     token,
@@ -33,7 +32,6 @@ from tests.builders.cds import (
 from tests.builders.databases import ENGINES, fresh_database_url
 from tests.builders.registrations import ehr_table, local_ehrs, settings_for
 
-RISING = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 FEEDBACK = {
     "card": "4e0a3a1e-3d3a-4a51-9d8a-0d6d5f1e2a11",
     "outcome": "accepted",

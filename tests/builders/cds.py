@@ -174,6 +174,10 @@ def full_prefetch(*observations: dict[str, Any], setting: str = "IMP", **changes
     return {name: value for name, value in fields.items() if value is not ...}
 
 
+#: Creatinine doubles within two days: AKI stage 2.
+RISING = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
+
+
 def hook_body(**changes: Any) -> dict[str, Any]:
     """A patient-view request without prefetch; a change to `...` leaves the field out."""
     fields: dict[str, Any] = {

@@ -7,7 +7,13 @@ import pytest
 
 from model.drug_table import RXNORM
 from patient_context.queries import prefetch_templates
-from tests.builders.cds import PATIENT, PUBLIC_URL, creatinine, full_prefetch, hook_body, token
+from tests.builders.cds import (
+    PATIENT,
+    PUBLIC_URL,
+    RISING,
+    hook_body,
+    token,
+)
 from tests.builders.drugs import code_of
 from tests.cds_hooks.conftest import Bench
 
@@ -31,7 +37,7 @@ def ask(bench: Bench, hook: str, **changes: Any) -> Any:
     body = hook_body(
         hook=hook,
         context=context,
-        prefetch=full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2)),
+        prefetch=RISING,
     )
     service = f"aki-{hook}"
     return bench.post(body, path=service, bearer=token(aud=f"{PUBLIC_URL}/cds-services/{service}"))

@@ -14,10 +14,15 @@ from patient_context.errors import JsonRefused
 from patient_context.results import Result
 from patient_context.strict_json import decode_any, loads
 from tests.bench.hook_bodies import realistic_body
-from tests.builders.cds import creatinine, full_prefetch, hook_body
+from tests.builders.cds import (
+    RISING,
+    creatinine,
+    full_prefetch,
+    hook_body,
+)
 from tests.fuzz.mutations import spoil_bytes
 
-BODY = json.dumps(hook_body(prefetch=full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2)))).encode()
+BODY = json.dumps(hook_body(prefetch=RISING)).encode()
 
 
 def refusal(body: bytes, decode: Any) -> str | None:

@@ -10,11 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.snapshot import PatientSnapshot
-from tests.builders.cds import EHR, PUBLIC_URL, client, creatinine, full_prefetch, hook_body, token
+from tests.builders.cds import (
+    EHR,
+    PUBLIC_URL,
+    RISING,
+    client,
+    creatinine,
+    full_prefetch,
+    hook_body,
+    token,
+)
 from tests.cds_hooks.conftest import Bench
 
 BuildBench = Callable[..., Bench]
-RISING = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 STEADY = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 0.9, 2), setting="AMB")
 
 

@@ -20,14 +20,21 @@ from cds_hooks.silence import hold_all_back, hold_back
 from model.analytes import Analyte
 from model.assessment import KdigoCriterion, KdigoStaging, NotApplicable, Reason
 from model.snapshot import Concept, Measurement, PatientSnapshot, Problem
-from tests.builders.cds import NOW, PATIENT, creatinine, full_prefetch, hook_body, searchset
+from tests.builders.cds import (
+    NOW,
+    PATIENT,
+    RISING,
+    creatinine,
+    full_prefetch,
+    hook_body,
+    searchset,
+)
 from tests.builders.fhir import medication_request, subject
 from tests.builders.outcomes import INPUTS, assessment, risk
 from tests.cds_hooks.conftest import Bench
 
 TABLE = Path(__file__).parents[1] / "spec" / "cds" / "silence.txt"
 SCORE_NOW = 0.25
-RISING = full_prefetch(creatinine("c1", 0.9, 40), creatinine("c2", 1.9, 2))
 
 
 def rows() -> list[dict[str, str]]:
